@@ -1,0 +1,68 @@
+import type { Prepare } from "@sluice/sdk/runtime";
+
+/** What the daemon runs on, after files, variables, defaults and checks. Data only. */
+export interface Config {
+  log: RedisLogConfig | DiskLogConfig;
+  /** Drain limits and pace; Tyk's `purge_delay` and `purge_chunk` do not slow a claim down. */
+  delivery: DeliveryConfig;
+  sinks: SinkConfig[];
+  health: { host: string; port: number; endpoint: string };
+  logging: { level: "error" | "warn" | "info" | "debug"; format: "text" | "json" | "legacy" };
+  /** Whole seconds for an orderly stop before what is in hand is handed back, ms. */
+  stopMs: number;
+}
+
+export interface RedisLogConfig {
+  engine: "redis";
+  host: string;
+  port: number;
+  username: string;
+  password: string;
+  database: number;
+  /** Dial, read and write, ms. */
+  timeoutMs: number;
+  keyPrefix: string;
+}
+
+/** The embedded log: one SQLite file in this folder. */
+export interface DiskLogConfig {
+  engine: "disk";
+  folder: string;
+}
+
+export interface DeliveryConfig {
+  /** A sink that does not renew for so long loses its chunks to another instance, ms. */
+  leaseMs: number;
+  /** How often an idle list is looked at, ms. */
+  pollMs: number;
+  chunkRecords: number;
+  chunkBytes: number;
+  /** Dead letters kept for one sink and list before that sink is suspended. */
+  letters: { records: number; bytes: number };
+}
+
+export interface SinkConfig {
+  /** The key in `pumps`, lower case: the sink's name in the log. */
+  name: string;
+  type: string;
+  /** `meta` with variables applied, checked against the plugin's schema. */
+  config: unknown;
+  /** Hash of what decides the sink's output; two instances that differ under one name are warned of. */
+  fingerprint: string;
+  prepare: Prepare;
+  /** Per write, ms; 0: none set. */
+  timeoutMs: number;
+  actors: number;
+  heapMb: number;
+  plugin: ResolvedPlugin;
+}
+
+/** Where a sink type's code lies, and what its lock entry says. */
+export interface ResolvedPlugin {
+  name: string;
+  version: string;
+  /** File URL of the entry that the actor imports. */
+  entry: string;
+  api: number;
+  features: string[];
+}

@@ -1,0 +1,100 @@
+import type { Wire } from "@sluice/sdk";
+
+/**
+ * The delivery log: what the gateway pushed, cut into immutable chunks, kept until every sink has acknowledged them.
+ * Redis and SQLite are two engines behind this one interface; the same conformance tests run on both.
+ *
+ * (chunk, sink) goes `unread -> held -> done`, `held -> held` by takeover, `held -> released`. A chunk is deleted when
+ * all sinks are done with it. Every step is idempotent and monotone: a late owner can only duplicate, never lose.
+ */
+export interface DeliveryLog {
+  /** Independent logs, one a list of the gateway. */
+  readonly lists: readonly ListLog[];
+  /** Connects, probes what it needs and creates what is missing for these sinks. Throws LogError. */
+  open(sinks: readonly SinkEntry[]): Promise<void>;
+  /** Tells other instances that these sinks are configured here; each 10 s. */
+  register(sinks: readonly SinkEntry[]): Promise<void>;
+  /** Backlog over all lists, for limits and health. */
+  usage(): Promise<{ bytes: number; records: number }>;
+  /** Ends connections. What is held should be released before. */
+  close(): Promise<void>;
+  /** When the engine last (re)connected, ms of the monotonic clock; no takeover within the first lease after it. Null while away. */
+  readonly connectedAt: number | null;
+}
+
+export interface ListLog {
+  /** The gateway's key. */
+  readonly name: string;
+  readonly wire: Wire;
+  /** Cuts at most one chunk off the live list. `left`: what the list still holds. Never resent after a lost reply. */
+  claim(): Promise<{ claimed: number; left: number }>;
+  /** Unread chunks, oldest first, at most `chunks` for each sink; the answer is in the order of the requests. */
+  take(requests: readonly { sink: string; chunks: number }[]): Promise<ChunkRef[][]>;
+  /** Chunks whose lease has run out, at most `chunks`. */
+  takeover(sink: string, chunks: number): Promise<ChunkRef[]>;
+  /**
+   * Fills `slab` with records [from, ..) of the chunk, as many as fit, and the offsets behind them.
+   * `missing`: the chunk is gone (evicted, deleted by hand).
+   */
+  read(ref: ChunkRef, from: number, slab: SharedArrayBuffer): Promise<ReadResult>;
+  /** Renews the leases; gives back the refs that are no longer ours. */
+  extend(sink: string, refs: readonly ChunkRef[]): Promise<ChunkRef[]>;
+  /** Done. How many of them were still ours. */
+  ack(sink: string, refs: readonly ChunkRef[]): Promise<number>;
+  /** Copies these records into the dead letters. Before the ack, never after. Idempotent by (sink, chunk, index) when listed. */
+  reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void>;
+  /** Hands back at once, uncounted: the next takeover has them. */
+  release(sink: string, refs: readonly ChunkRef[]): Promise<void>;
+  /** Deletes chunks that all sinks are done with; how many. Any instance may. */
+  sweep(): Promise<number>;
+  /** How far this sink is behind what was claimed, and how many records wait unclaimed (the same for all sinks). */
+  lag(sink: string): Promise<Lag>;
+  /** Dead letters kept for this sink. */
+  letters(sink: string): Promise<{ records: number; bytes: number }>;
+  /** Dead letters in order of arrival, beginning behind `after`. */
+  readLetters(after: string | null, limit: number): Promise<DeadLetter[]>;
+}
+
+export interface SinkEntry {
+  name: string;
+  /** Of its configuration: two instances that differ under one name are warned of. */
+  fingerprint: string;
+}
+
+/** One chunk in the hands of one sink. */
+export interface ChunkRef {
+  /** The engine's place of the chunk's descriptor (Redis: the stream entry's id). */
+  readonly entry: string;
+  /** Names the chunk for good: `<entry>.<claim nonce>`; never used twice. */
+  readonly chunk: string;
+  readonly records: number;
+  /** Delivered before, to anybody. */
+  readonly redelivered: boolean;
+}
+
+export type ReadResult =
+  | { missing: true }
+  /** The record at `from` alone needs a slab of this size. */
+  | { need: number }
+  /** Records [from, to) read; `at`: byte offset of their offsets (start, end; 32-bit words); `bytes`: their sum. */
+  | { to: number; at: number; bytes: number };
+
+export interface Lag {
+  chunks: number;
+  records: number;
+  /** Of the oldest chunk not done, ms; 0 if none. */
+  oldestMs: number;
+  /** Still in the live list. */
+  live: number;
+}
+
+export interface DeadLetter {
+  id: string;
+  sink: string;
+  chunk: string;
+  index: number;
+  reason: string;
+  /** Milliseconds since 1970. */
+  at: number;
+  raw: Uint8Array;
+}

@@ -1,0 +1,59 @@
+/** A snapshot of what runs, for health, metrics and the live table. Plain data; totals count from the start of the process. */
+export interface Status {
+  startedAt: number;
+  /** Null while connected, else why the log is out of reach. */
+  logError: string | null;
+  lists: ListStatus[];
+  sinks: SinkStatus[];
+  backlog: { bytes: number; records: number };
+  slabs: { bytes: number; pinned: number };
+}
+
+export interface ListStatus {
+  name: string;
+  /** Records cut off the live list by this process. */
+  claimed: number;
+  /** Still in the live list, as last seen. */
+  live: number;
+}
+
+export type SinkState = "starting" | "opening" | "open" | "draining" | "restarting" | "suspended" | "failed" | "stopped";
+
+export interface SinkStatus {
+  name: string;
+  type: string;
+  state: SinkState;
+  /** Null when all is well: otherwise why it is not ready, for a person. */
+  reason: string | null;
+  ready: boolean;
+  /** Records. `delivered` is acknowledged: written, filtered or skipped. */
+  delivered: number;
+  deliveredBytes: number;
+  written: number;
+  filtered: number;
+  skipped: number;
+  deadLettered: number;
+  /** Records given again because an actor ended or a gather was dropped. */
+  redelivered: number;
+  /** Calls tried again. */
+  retries: number;
+  restarts: number;
+  lag: { chunks: number; records: number; oldestMs: number };
+  /** In hand: taken and not yet acknowledged. */
+  held: { chunks: number; records: number };
+  actors: ActorStatus[];
+  /** From hand-over to settlement of a piece: cumulative counts for the bounds in LATENCY_BOUNDS_MS, the last for more. */
+  latency: { counts: number[]; sumMs: number; count: number };
+}
+
+export const LATENCY_BOUNDS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000] as const;
+
+export interface ActorStatus {
+  actor: number;
+  state: SinkState;
+  cpuSeconds: number;
+  heapBytes: number;
+  externalBytes: number;
+  /** 0 to 1 over the last second. */
+  eventLoopUse: number;
+}

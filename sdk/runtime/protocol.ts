@@ -1,0 +1,133 @@
+import type { Kind, Wire } from "../record/types.ts";
+import type { BatchShape, CloseReason, GatherShape } from "../sink/definition.ts";
+
+/**
+ * The protocol between the supervisor and an actor's thread: two unions, and the states in which each message may be
+ * sent (docs/decisions has the table). Each `seq` ends exactly once: `settled`, `returned`, or the thread's exit, which
+ * returns all open ones. A slab is reused after release, settlement or exit, never before.
+ */
+export const PROTOCOL = 1;
+
+export type ToThread =
+  | Hello
+  | { t: "open"; limits: Limits; deadline: number }
+  | { t: "batch"; seq: number; part: WirePart; alone: boolean }
+  /** Leases lost: forget what is not begun; a gather that holds one is dropped unless in flush. */
+  | { t: "revoke"; seqs: number[] }
+  /** Settle what is in hand, flush. */
+  | { t: "drain"; reason: CloseReason; deadline: number }
+  | { t: "close"; reason: CloseReason; deadline: number };
+
+export interface Hello {
+  t: "hello";
+  api: [min: number, max: number];
+  features: string[];
+  /** File URL of the plugin's entry. */
+  entry: string;
+  sink: string;
+  type: string;
+  config: unknown;
+  actor: number;
+  actors: number;
+  timeout: number;
+  prepare: Prepare;
+}
+
+export type FromThread =
+  | Ready
+  | { t: "unsupported"; api: number; missing: string[] }
+  | { t: "opened"; kind: "writer" | "gatherer" }
+  /** Gatherers: memory may be reused, progress not yet saved. */
+  | { t: "release"; seqs: number[] }
+  /** The host stores the dead letters, then acknowledges; implies release. */
+  | { t: "settled"; seqs: number[]; rejected: Rejected[]; counts: Counts }
+  /** Dropped unwritten: deliver again. `narrow`: one chunk a gather. */
+  | { t: "returned"; seqs: number[]; narrow: boolean; error: WireError | null }
+  /** For health and `top`; `until` null: no longer waiting. */
+  | { t: "waiting"; until: number | null; attempt: number; error: WireError | null }
+  | { t: "fatal"; during: "open" | "write" | "add" | "flush"; error: WireError }
+  | Report
+  | { t: "drained" }
+  | { t: "closed" };
+
+export interface Ready {
+  t: "ready";
+  api: number;
+  reads: Kind;
+  batch: BatchShape | null;
+  gather: GatherShape | null;
+  concurrency: number;
+  single: boolean;
+  decodes: boolean;
+}
+
+/** What became of the records of settled pieces, besides those rejected. */
+export interface Counts {
+  written: number;
+  filtered: number;
+  skipped: number;
+  retries: number;
+}
+
+export interface Report {
+  t: "report";
+  log: { level: string; message: string; more?: object }[];
+  metrics: { name: string; help: string; kind: "counter" | "gauge" | "histogram"; value: number | number[] }[];
+  dropped: number;
+}
+
+/** One piece of one chunk. The record offsets (start, end; 32-bit words) lie at byte `at` of the slab. */
+export interface WirePart {
+  slab: SharedArrayBuffer;
+  at: number;
+  count: number;
+  wire: Wire;
+  chunk: string;
+  from: number;
+  to: number;
+  redelivered: boolean;
+}
+
+/** `index` counts in the chunk. */
+export interface Rejected {
+  seq: number;
+  index: number;
+  reason: string;
+}
+
+/** Errors are written out: a cloned error loses its class and its code. */
+export interface WireError {
+  name: string;
+  code: string;
+  message: string;
+  stack?: string;
+  after?: number;
+  cause?: WireError;
+}
+
+export interface Limits {
+  batch: Required<BatchShape>;
+  gather: Required<GatherShape>;
+  concurrency: number;
+  ms: { open: number; write: number; add: number; flush: number; grace: number };
+}
+
+/** Filters and field preparation, in the reference's order (records.md part 4.2). */
+export interface Prepare {
+  filters: {
+    skipApiIds: string[];
+    skipOrgIds: string[];
+    skipResponseCodes: number[];
+    apiIds: string[];
+    orgIds: string[];
+    responseCodes: number[];
+  };
+  /** Blank raw_request and raw_response. */
+  omit: boolean;
+  /** Bytes kept of raw_request and raw_response; 0: all. */
+  trim: number;
+  /** Top-level JSON names to blank. */
+  ignore: string[];
+  decodeRequest: boolean;
+  decodeResponse: boolean;
+}

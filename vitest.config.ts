@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["{sdk,core,plugins,test}/**/*.test.ts"],
+    // Real servers and worker threads share two cores: a slow machine must not look like a failure.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+});

@@ -1,0 +1,46 @@
+import { describeError } from "./describe-error.ts";
+
+const MASK = "***";
+const DEPTH = 6;
+
+/** user:password@ in any URL or DSN. */
+const USER_INFO = /([a-z][a-z0-9+.-]*:\/\/[^\s:/@"']*):[^\s/"']*@/gi;
+/** mysql's user:password@tcp(host) */
+const GO_DSN = /([\w.-]+):[^\s@/"']+@(tcp|unix)\(/gi;
+const SECRET_NAME = "(?:\\w*(?:password|passwd|secret|private_?key|access_?key|api_?key)|pwd|\\w*_?token)";
+const NAMED = new RegExp(`\\b(${SECRET_NAME}["']?\\s*[=:]\\s*)("[^"]*"|'[^']*'|[^\\s"',;&}]+)`, "gi");
+const SECRET_FIELD = new RegExp(`^${SECRET_NAME}$|^authorization$`, "i");
+const AUTHORIZATION = /\b(Bearer|Basic|Splunk)\s+[\w.~+/=-]{8,}/gi;
+
+/** Hides the given values, and whatever looks like a credential. */
+export function maskSecrets(text: string, secrets: readonly string[]): string {
+  let out = text;
+  for (const secret of secrets) if (secret.length >= 4) out = out.replaceAll(secret, MASK);
+  return out
+    .replace(USER_INFO, `$1:${MASK}@`)
+    .replace(GO_DSN, `$1:${MASK}@$2(`)
+    .replace(NAMED, `$1${MASK}`)
+    .replace(AUTHORIZATION, `$1 ${MASK}`);
+}
+
+/** A value of a log line as plain JSON data: errors as text, secrets masked, cycles and depth cut. */
+export function clean(value: unknown, secrets: readonly string[], depth = 0): unknown {
+  if (typeof value === "string") return maskSecrets(value, secrets);
+  if (value instanceof Error) return maskSecrets(describeError(value), secrets);
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
+  if (typeof value === "bigint" || typeof value === "symbol" || typeof value === "function") return String(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "invalid date" : value.toISOString();
+  if (depth === DEPTH) return "…";
+  if (Array.isArray(value)) return value.map((item) => clean(item, secrets, depth + 1));
+  return cleanFields(value, secrets, depth + 1);
+}
+
+export function cleanFields(fields: object, secrets: readonly string[], depth = 0): { [name: string]: unknown } {
+  const out: { [name: string]: unknown } = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    out[name] = SECRET_FIELD.test(name) && value !== "" ? MASK : clean(value, secrets, depth);
+  }
+  return out;
+}

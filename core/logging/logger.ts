@@ -1,0 +1,74 @@
+import { cleanFields, maskSecrets } from "./clean.ts";
+import { FORMATS, type LogFormat, type LogLine } from "./format.ts";
+import { createRateLimit } from "./rate-limit.ts";
+
+export type Level = "debug" | "info" | "warn" | "error" | "fatal";
+
+/** Extra values of a line. Errors become their message with its causes, objects become JSON. */
+export type Fields = { readonly [name: string]: unknown };
+
+type Say = (message: string, fields?: Fields) => void;
+
+/** Writes whole lines; its functions need no `this`. */
+export interface Logger {
+  readonly debug: Say;
+  readonly info: Say;
+  readonly warn: Say;
+  readonly error: Say;
+  /** Like error, under the level that announces an exit; it does not end the process. */
+  readonly fatal: Say;
+  /** The same logger with another `prefix` field: "main", "server", a sink's name. */
+  child(prefix: string): Logger;
+  /** Writes what the rate limit holds back; call before the process ends. */
+  flush(): void;
+}
+
+export interface LoggerOptions {
+  level: Exclude<Level, "fatal">;
+  format: LogFormat;
+  /** Default "main". */
+  prefix?: string;
+  /** Default standard error. */
+  write?: (line: string) => void;
+  /** Exact values that must never be printed, such as passwords of the configuration. */
+  secrets?: readonly string[];
+  /** Lines of one message let through each second; default 10. */
+  perSecond?: number;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+const RANK: { [level in Level]: number } = { debug: 0, info: 1, warn: 2, error: 3, fatal: 4 };
+
+/** The daemon's log: Tyk Pump's three formats, on standard error, one line a message whatever the message holds. */
+export function createLogger(options: LoggerOptions): Logger {
+  const { level, format, secrets = [], now = Date.now, write = writeToStderr } = options;
+  const print = FORMATS[format];
+  const limit = createRateLimit({ perSecond: options.perSecond ?? 10, now, emit });
+
+  function emit(line: LogLine): void {
+    const message = maskSecrets(line.message, secrets);
+    write(`${print({ ...line, message, fields: cleanFields(line.fields, secrets) })}\n`);
+  }
+
+  function withPrefix(prefix: string): Logger {
+    const at = (lineLevel: Level): Say => {
+      if (RANK[lineLevel] < RANK[level]) return () => {};
+      return (message, fields) => limit.pass({ time: now(), level: lineLevel, message, fields: { prefix, ...fields } });
+    };
+    return {
+      debug: at("debug"),
+      info: at("info"),
+      warn: at("warn"),
+      error: at("error"),
+      fatal: at("fatal"),
+      child: withPrefix,
+      flush: limit.flush,
+    };
+  }
+  return withPrefix(options.prefix ?? "main");
+}
+
+function writeToStderr(line: string): void {
+  process.stderr.write(line);
+}

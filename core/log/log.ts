@@ -14,6 +14,10 @@ export interface DeliveryLog {
   open(sinks: readonly SinkEntry[]): Promise<void>;
   /** Tells other instances that these sinks are configured here; each 10 s. */
   register(sinks: readonly SinkEntry[]): Promise<void>;
+  /** All sinks that the log keeps records for, whether any instance configures them or not. */
+  sinks(): Promise<KnownSink[]>;
+  /** Ends this sink's claim on the backlog for good: what only it still needed is lost with the next sweep. */
+  forgetSink(name: string): Promise<void>;
   /** Backlog over all lists, for limits and health. */
   usage(): Promise<{ bytes: number; records: number }>;
   /** Ends connections. What is held should be released before. */
@@ -30,7 +34,10 @@ export interface ListLog {
   claim(): Promise<{ claimed: number; left: number }>;
   /** Unread chunks, oldest first, at most `chunks` for each sink; the answer is in the order of the requests. */
   take(requests: readonly { sink: string; chunks: number }[]): Promise<ChunkRef[][]>;
-  /** Chunks whose lease has run out, at most `chunks`. */
+  /**
+   * Chunks whose lease has run out or that were released, at most `chunks`. May hold a chunk that the caller believes to
+   * hold, when its renewals came late or the answer that gave it was lost: the lease is anew the caller's.
+   */
   takeover(sink: string, chunks: number): Promise<ChunkRef[]>;
   /**
    * Fills `slab` with records [from, ..) of the chunk, as many as fit, and the offsets behind them.
@@ -51,14 +58,21 @@ export interface ListLog {
   lag(sink: string): Promise<Lag>;
   /** Dead letters kept for this sink. */
   letters(sink: string): Promise<{ records: number; bytes: number }>;
-  /** Dead letters in order of arrival, beginning behind `after`. */
+  /** Dead letters in order of arrival, beginning behind `after`; a letter written twice is listed once a page. */
   readLetters(after: string | null, limit: number): Promise<DeadLetter[]>;
+  /** Deletes letters by id, after a replay or by hand; how many there were. */
+  dropLetters(ids: readonly string[]): Promise<number>;
 }
 
 export interface SinkEntry {
   name: string;
   /** Of its configuration: two instances that differ under one name are warned of. */
   fingerprint: string;
+}
+
+export interface KnownSink extends SinkEntry {
+  /** When an instance last said that it configures this sink, ms since 1970; 0: never. */
+  seen: number;
 }
 
 /** One chunk in the hands of one sink. */
@@ -68,8 +82,10 @@ export interface ChunkRef {
   /** Names the chunk for good: `<entry>.<claim nonce>`; never used twice. */
   readonly chunk: string;
   readonly records: number;
-  /** Delivered before, to anybody. */
+  /** May have been delivered before, to anybody. */
   readonly redelivered: boolean;
+  /** How often it was handed out, this time included; hand-outs that ended in a release do not count. */
+  readonly deliveries: number;
 }
 
 export type ReadResult =

@@ -1,0 +1,109 @@
+import type { AddressInfo } from "node:net";
+import { type ServerType, serve } from "@hono/node-server";
+import type { Logger } from "../logging/logger.ts";
+import type { Status } from "../supervisor/status.ts";
+import { ADMIN_ERROR_CODES, AdminError } from "./errors.ts";
+import { createRoutes } from "./routes.ts";
+
+export interface AdminOptions {
+  host: string;
+  /** 0: any free port. */
+  port: number;
+  endpoint: string;
+  status: () => Status;
+  /** Of the daemon, for `sluice_build_info`. */
+  version: string;
+  logger: Logger;
+}
+
+export interface Admin {
+  /** Where it listens. */
+  readonly port: number;
+  /** Ends the server and all connections. */
+  close(): Promise<void>;
+}
+
+/** Clients that send or read slowly, or open many connections, are cut off at these. */
+const LIMITS = {
+  maxHeaderSize: 8 * 1024,
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 2_000,
+  idleMs: 15_000,
+  connections: 256,
+} as const;
+
+/**
+ * Serves health, readiness and metrics, and nothing else: whatever changes the daemon goes over its socket.
+ * Throws AdminError when it cannot listen.
+ */
+export async function startAdmin(options: AdminOptions): Promise<Admin> {
+  const { host, port, endpoint, status, version, logger } = options;
+  const name = endpoint.replace(/^\/+/, "");
+  const app = createRoutes({ endpoint: name, status, metrics: lazyMetrics(status, version) });
+  app.onError((error, c) => {
+    logger.error("The request failed", { path: c.req.path, error });
+    return c.text("500 internal error\n", 500);
+  });
+
+  const server = await listen(() =>
+    serve({
+      fetch: app.fetch,
+      port,
+      ...(host === "" ? {} : { hostname: host }),
+      serverOptions: { ...LIMITS },
+    }),
+  ).catch((cause: NodeJS.ErrnoException) => {
+    throw listenError(cause, host, port);
+  });
+  server.on("error", (error) => logger.error("The health server had an error", { error }));
+  const bound = (server.address() as AddressInfo).port;
+  logger.info(`Serving health check endpoint at http://localhost:${bound}/${name} ...`);
+  return {
+    port: bound,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        if ("closeAllConnections" in server) server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(start: () => ServerType): Promise<ServerType> {
+  return new Promise((resolve, reject) => {
+    const server = start();
+    if ("setTimeout" in server) server.setTimeout(LIMITS.idleMs);
+    server.maxConnections = LIMITS.connections;
+    server.once("error", reject);
+    server.once("listening", () => {
+      server.off("error", reject);
+      resolve(server);
+    });
+  });
+}
+
+function listenError(cause: NodeJS.ErrnoException, host: string, port: number): AdminError {
+  const place = `${host === "" ? "*" : host}:${port}`;
+  if (cause.code === "EADDRINUSE") {
+    return new AdminError(
+      ADMIN_ERROR_CODES.PortInUse,
+      `The health endpoint cannot listen on ${place}: the port is in use. Stop what listens there, or set health_check_endpoint_port (TYK_PMP_HEALTHCHECKENDPOINTPORT) to a free port`,
+      { cause },
+    );
+  }
+  return new AdminError(
+    ADMIN_ERROR_CODES.Listen,
+    `The health endpoint cannot listen on ${place}: check health_check_endpoint_port, and that this user may listen there`,
+    { cause },
+  );
+}
+
+/** The metrics library is loaded at the first scrape: start-up does not wait for it. */
+function lazyMetrics(status: () => Status, version: string): () => Promise<{ type: string; text: string }> {
+  let loading: Promise<() => Promise<{ type: string; text: string }>> | undefined;
+  return async () => {
+    loading ??= import("./metrics.ts").then(({ createMetrics }) => createMetrics(status, version));
+    return (await loading)();
+  };
+}

@@ -1,0 +1,58 @@
+import type { Wire } from "@sluice/sdk";
+
+/** One of the gateway's lists, and how its records are written. */
+export interface GatewayList {
+  name: string;
+  wire: Wire;
+}
+
+/** Names of one list's keys. */
+export interface ListKeys {
+  live: string;
+  /** Stream, one entry a chunk: `c` chunk id, `n` records, `t` running total. */
+  log: string;
+  /** Hash, sink -> {seen, fingerprint, by}. */
+  sinks: string;
+  /** Stream of dead letters. */
+  dead: string;
+  /** Hash, `n:<sink>` and `b:<sink>`: dead letters kept and their bytes. */
+  letters: string;
+  /** List, immutable. */
+  chunk(id: string): string;
+}
+
+export const DEFAULT_KEY_PREFIX = "analytics-";
+
+const SINGLE = "tyk-system-analytics";
+const SUFFIXES = ["", ...Array.from({ length: 10 }, (_, i) => `_${i}`)];
+
+/** The 22 lists that the gateway may write to, in the order in which Tyk Pump drains them. */
+export function analyticsLists(keyPrefix: string): GatewayList[] {
+  return SUFFIXES.flatMap((suffix): GatewayList[] => [
+    { name: `${keyPrefix}${SINGLE}${suffix}`, wire: "msgpack" },
+    { name: `${keyPrefix}${SINGLE}${suffix}_protobuf`, wire: "protobuf" },
+  ]);
+}
+
+/**
+ * The keys of a list lie in its own slot of a cluster, so that a script may touch them together: the list's hash tag if
+ * it has one (Redis: the text between the first `{` and the next `}`, if not empty), else its whole name.
+ */
+export function keysOf(list: string): ListKeys {
+  const tag = hashTag(list) === null ? `{${list}}` : list;
+  return {
+    live: list,
+    log: `${tag}:sluice:log`,
+    sinks: `${tag}:sluice:sinks`,
+    dead: `${tag}:sluice:dead`,
+    letters: `${tag}:sluice:letters`,
+    chunk: (id) => `${tag}:sluice:c:${id}`,
+  };
+}
+
+function hashTag(key: string): string | null {
+  const open = key.indexOf("{");
+  if (open < 0) return null;
+  const close = key.indexOf("}", open + 1);
+  return close > open + 1 ? key.slice(open + 1, close) : null;
+}

@@ -1,0 +1,101 @@
+import type { Connection, Reply } from "./connection.ts";
+import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
+import type { ListKeys } from "./keys.ts";
+import type { SinkEntry } from "./log.ts";
+
+export interface Group {
+  name: string;
+  pending: number;
+  lastDelivered: string;
+}
+
+/** What an instance writes about its sinks, for the others. */
+export interface Registration {
+  seen: number;
+  fingerprint: string;
+  by: string;
+}
+
+/** The consumer groups of a log; none when there is no log yet. */
+export async function groupsOf({ send }: Connection, keys: ListKeys): Promise<Group[]> {
+  let reply: Reply;
+  try {
+    reply = await send("XINFO", ["GROUPS", keys.log], keys.log);
+  } catch (error) {
+    if (error instanceof LogError && error.message.includes("no such key")) return [];
+    throw error;
+  }
+  return (reply as Reply[][]).map((flat) => {
+    const field = (name: string) => flat[flat.indexOf(name) + 1];
+    return {
+      name: field("name") as string,
+      pending: field("pending") as number,
+      lastDelivered: field("last-delivered-id") as string,
+    };
+  });
+}
+
+/**
+ * Makes sure that each sink has its group, so that no chunk can be swept before it was that sink's. False: the list
+ * never held anything, and nothing is made. Groups begin at 0: one that was lost must see again what is there.
+ * Looks before it creates: out of memory a creation is refused, also of what exists.
+ */
+export async function ensureGroups(
+  connection: Connection,
+  keys: ListKeys,
+  sinks: readonly SinkEntry[],
+  consumer: string,
+): Promise<boolean> {
+  const { send } = connection;
+  const [live, log] = await Promise.all([send("EXISTS", [keys.live], keys.live), send("EXISTS", [keys.log], keys.log)]);
+  if (live === 0 && log === 0) return false;
+  const known = new Set(log === 0 ? [] : (await groupsOf(connection, keys)).map(({ name }) => name));
+  const missing = sinks.filter(({ name }) => !known.has(name));
+  if (missing.length === 0) return true;
+  await Promise.all([
+    writeRegistrations(connection, keys, sinks, consumer),
+    ...missing.map(({ name }) =>
+      send("XGROUP", ["CREATE", keys.log, name, "0", "MKSTREAM"], keys.log).catch((error: unknown) => {
+        // Another instance was faster.
+        if (!(error instanceof LogError && error.message.includes("BUSYGROUP"))) throw error;
+      }),
+    ),
+  ]);
+  return true;
+}
+
+export async function writeRegistrations(
+  { send, clockOffset }: Connection,
+  keys: ListKeys,
+  sinks: readonly SinkEntry[],
+  consumer: string,
+): Promise<void> {
+  if (sinks.length === 0) return;
+  const seen = Math.round(Date.now() + clockOffset);
+  const fields = sinks.flatMap(({ name, fingerprint }) => {
+    const registration: Registration = { seen, fingerprint, by: consumer };
+    return [name, JSON.stringify(registration)];
+  });
+  await send("HSET", [keys.sinks, ...fields], keys.sinks);
+}
+
+export async function readRegistrations({ send }: Connection, keys: ListKeys): Promise<Map<string, Registration>> {
+  const flat = (await send("HGETALL", [keys.sinks], keys.sinks)) as string[];
+  const found = new Map<string, Registration>();
+  for (let i = 0; i + 1 < flat.length; i += 2) found.set(flat[i]!, parseRegistration(flat[i + 1]!));
+  return found;
+}
+
+function parseRegistration(text: string): Registration {
+  try {
+    const { seen, fingerprint, by } = JSON.parse(text) as Partial<Registration>;
+    return { seen: Number(seen ?? 0), fingerprint: String(fingerprint ?? ""), by: String(by ?? "") };
+  } catch {
+    // Whatever a hand wrote there, the name counts.
+    return { seen: 0, fingerprint: "", by: "" };
+  }
+}
+
+export function isNoGroup(error: unknown): boolean {
+  return isLogError(error, LOG_ERROR_CODES.noGroup);
+}

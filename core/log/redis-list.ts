@@ -1,0 +1,312 @@
+import { randomBytes } from "node:crypto";
+import type { Wire } from "@sluice/sdk";
+import type { BulkReader } from "./bulk-reader.ts";
+import type { Connection, Reply } from "./connection.ts";
+import { unavailable } from "./errors.ts";
+import { type GatewayList, keysOf, type ListKeys } from "./keys.ts";
+import type { ChunkRef, DeadLetter, Lag, ListLog, ReadResult, SinkEntry } from "./log.ts";
+import { type Descriptor, lastEntry, parseDescriptor, readEntries, readPending } from "./redis-entries.ts";
+import { ensureGroups, isNoGroup } from "./redis-groups.ts";
+import { lagOf } from "./redis-lag.ts";
+import { countLetters, dropLetters, listLetters, writeLetters } from "./redis-letters.ts";
+import { sweepLog } from "./redis-sweep.ts";
+import { CLAIM, EXTEND, FREE, RELEASE } from "./scripts.ts";
+import { compareIds, FIRST_ID, nextId } from "./stream-id.ts";
+
+/** What all lists of one log share. */
+export interface RedisShared {
+  readonly connection: Connection;
+  readonly reader: BulkReader;
+  /** This process among the consumers. */
+  readonly consumer: string;
+  readonly leaseMs: number;
+  readonly chunkRecords: number;
+  readonly chunkBytes: number;
+  readonly sweepAgeMs: number;
+  /** Those registered last. */
+  sinks: readonly SinkEntry[];
+  claimMode: "sort" | "copy";
+}
+
+/** Ids in one XACK, or one call of a script. */
+const IDS = 500;
+/** Entries looked at in one XPENDING of a takeover. */
+const PAGE = 100;
+/** Elements asked for while no record's size is known. */
+const BLIND = 16;
+/** Elements of one LRANGE, whatever a foreign descriptor says. */
+const MOST = 65_536;
+/** Protocol bytes and offsets of one record in a slab. */
+const RECORD_OVERHEAD = 20;
+
+export class RedisList implements ListLog {
+  readonly name: string;
+  readonly wire: Wire;
+  readonly keys: ListKeys;
+  readonly #shared: RedisShared;
+  /** Groups known to be there, as of this epoch of the connection. */
+  #groups = new Set<string>();
+  #epoch = -1;
+  #ensuring: Promise<boolean> | null = null;
+  /** The last entry when the connection began: what is not behind it may have been delivered in a life before a rewind. */
+  #oldUpTo = FIRST_ID;
+  /** Mean bytes of the records read so far; 0: none read. */
+  #mean = 0;
+
+  constructor(list: GatewayList, shared: RedisShared) {
+    this.name = list.name;
+    this.wire = list.wire;
+    this.keys = keysOf(list.name);
+    this.#shared = shared;
+  }
+
+  /** Mean bytes of a record, for estimates; 0: none seen. */
+  get meanBytes(): number {
+    return this.#mean;
+  }
+
+  /** Creates what is missing for these sinks. False: the list never held anything. */
+  async ensure(extra: readonly string[] = []): Promise<boolean> {
+    const { connection, sinks } = this.#shared;
+    if (this.#epoch !== connection.epoch) {
+      this.#epoch = connection.epoch;
+      this.#groups.clear();
+    }
+    const known = (name: string) => this.#groups.has(name);
+    if (this.#groups.size > 0 && sinks.every(({ name }) => known(name)) && extra.every(known)) return true;
+    if (this.#ensuring !== null) return this.#ensuring;
+    this.#ensuring = this.#create(extra).finally(() => {
+      this.#ensuring = null;
+    });
+    return this.#ensuring;
+  }
+
+  async claim(): Promise<{ claimed: number; left: number }> {
+    const { connection, chunkRecords, chunkBytes, claimMode } = this.#shared;
+    if (!(await this.ensure())) return { claimed: 0, left: 0 };
+    const fitting = this.#mean > 0 ? Math.floor(chunkBytes / this.#mean) : chunkRecords;
+    const n = Math.max(1, Math.min(chunkRecords, fitting));
+    // A fresh id each time: were one used twice, the second claim would move the new live list over the first chunk.
+    const id = randomBytes(12).toString("base64url");
+    const keys = [this.keys.live, this.keys.log, this.keys.chunk(id)];
+    const length = (await connection.run(CLAIM, keys, [n, id, claimMode], this.name)) as number;
+    // Taken: nothing was done. The next call draws another.
+    if (length < 0) return { claimed: 0, left: 1 };
+    const claimed = Math.min(length, n);
+    return { claimed, left: length - claimed };
+  }
+
+  async take(requests: readonly { sink: string; chunks: number }[]): Promise<ChunkRef[][]> {
+    const names = requests.map(({ sink }) => sink);
+    if (!(await this.ensure(names))) return requests.map(() => []);
+    return Promise.all(
+      requests.map(async ({ sink, chunks }) => {
+        if (chunks <= 0) return [];
+        const descriptors = await this.#withGroup(sink, () => this.#readGroup(sink, chunks));
+        return descriptors.map((descriptor) => this.#ref(descriptor, 1));
+      }),
+    );
+  }
+
+  async takeover(sink: string, chunks: number): Promise<ChunkRef[]> {
+    const { connection, leaseMs, consumer } = this.#shared;
+    const { send, connectedAt } = connection;
+    if (chunks <= 0 || !(await this.ensure([sink]))) return [];
+    // Idle time is the server's wall clock: after a pause or a failover all leases would seem to have run out at once.
+    const settled = connectedAt !== null && performance.now() - connectedAt >= leaseMs;
+    const refs: ChunkRef[] = [];
+    let from = "-";
+    while (refs.length < chunks) {
+      const page = await this.#withGroup(sink, () => readPending(send, this.keys.log, sink, from, PAGE));
+      const expired = page
+        .filter(({ consumer: owner, idleMs }) => idleMs >= leaseMs && (settled || owner === FREE))
+        .slice(0, chunks - refs.length);
+      const claimed = await Promise.all(
+        expired.map(async ({ entry, deliveries }) => {
+          // The minimum idle time lets one taker win.
+          const reply = await send("XCLAIM", [this.keys.log, sink, consumer, leaseMs, entry], this.keys.log);
+          return this.#taken(sink, entry, deliveries + 1, reply as Reply[]);
+        }),
+      );
+      for (const ref of claimed) if (ref !== null) refs.push(ref);
+      if (page.length < PAGE) break;
+      from = nextId(page.at(-1)!.entry);
+    }
+    return refs;
+  }
+
+  async read(ref: ChunkRef, from: number, slab: SharedArrayBuffer): Promise<ReadResult> {
+    const key = this.#chunkKey(ref);
+    const mean = this.#mean > 0 ? this.#mean : await this.#sampleMean(key, ref.records);
+    const fitting = mean > 0 ? Math.floor(slab.byteLength / (mean * 1.01 + RECORD_OVERHEAD)) : BLIND;
+    const count = Math.max(1, Math.min(fitting, Math.max(1, ref.records - from), MOST));
+    const result = await this.#shared.reader.range({ key, from, count, slab, mean: Math.max(mean, 64) });
+    if (result.received === 0) return this.#confirmMissing(key, from);
+    if (result.fitted === 0) return { need: result.need };
+    const seen = result.bytes / result.fitted;
+    this.#mean = this.#mean === 0 ? seen : this.#mean + (seen - this.#mean) / 8;
+    return { to: from + result.fitted, at: result.at, bytes: result.bytes };
+  }
+
+  async extend(sink: string, refs: readonly ChunkRef[]): Promise<ChunkRef[]> {
+    const { connection, consumer } = this.#shared;
+    const answers = await Promise.all(
+      inGroupsOf(IDS, refs).map(async (some) => {
+        const ids = some.map(({ entry }) => entry);
+        try {
+          return (await connection.run(EXTEND, [this.keys.log], [sink, consumer, ...ids], this.keys.log)) as string[];
+        } catch (error) {
+          if (!isNoGroup(error)) throw error;
+          this.#groups.delete(sink);
+          return ids;
+        }
+      }),
+    );
+    const lost = new Set(answers.flat());
+    return refs.filter(({ entry }) => lost.has(entry));
+  }
+
+  async ack(sink: string, refs: readonly ChunkRef[]): Promise<number> {
+    const { send } = this.#shared.connection;
+    const counts = await Promise.all(
+      inGroupsOf(IDS, refs).map((some) =>
+        send("XACK", [this.keys.log, sink, ...some.map(({ entry }) => entry)], this.keys.log),
+      ),
+    );
+    return (counts as number[]).reduce((sum, n) => sum + n, 0);
+  }
+
+  async reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void> {
+    await writeLetters(this.#shared.connection, this.keys, sink, ref, this.#chunkKey(ref), letters);
+  }
+
+  async release(sink: string, refs: readonly ChunkRef[]): Promise<void> {
+    const { connection, consumer } = this.#shared;
+    await Promise.all(
+      inGroupsOf(IDS, refs).map(async (some) => {
+        const ids = some.map(({ entry }) => entry);
+        try {
+          await connection.run(RELEASE, [this.keys.log], [sink, consumer, ...ids], this.keys.log);
+        } catch (error) {
+          if (!isNoGroup(error)) throw error;
+          this.#groups.delete(sink);
+        }
+      }),
+    );
+  }
+
+  async sweep(): Promise<number> {
+    if (!(await this.ensure())) return 0;
+    return sweepLog(this.#shared.connection, this.keys, this.#shared.sweepAgeMs);
+  }
+
+  lag(sink: string): Promise<Lag> {
+    return lagOf(this.#shared.connection, this.keys, sink);
+  }
+
+  letters(sink: string): Promise<{ records: number; bytes: number }> {
+    return countLetters(this.#shared.connection, this.keys, sink);
+  }
+
+  readLetters(after: string | null, limit: number): Promise<DeadLetter[]> {
+    return listLetters(this.#shared.connection, this.keys, after, limit);
+  }
+
+  dropLetters(ids: readonly string[]): Promise<number> {
+    return dropLetters(this.#shared.connection, this.keys, ids);
+  }
+
+  /** Records and bytes, claimed and live; the claimed from the running totals, the bytes from the mean size. */
+  async usage(): Promise<{ bytes: number; records: number }> {
+    const { send } = this.#shared.connection;
+    const [length, [first], last] = await Promise.all([
+      send("LLEN", [this.keys.live], this.name),
+      readEntries(send, this.keys.log, "-", "+", 1),
+      lastEntry(send, this.keys.log),
+    ]);
+    const live = length as number;
+    let records = live;
+    if (first !== undefined && last !== undefined) {
+      records += last.total - first.total + first.records;
+      if (this.#mean === 0) this.#mean = await this.#sampleMean(this.keys.chunk(first.id), first.records);
+    }
+    if (live > 0 && this.#mean === 0) this.#mean = await this.#sampleMean(this.keys.live, live);
+    return { records, bytes: Math.round(records * this.#mean) };
+  }
+
+  async #create(extra: readonly string[]): Promise<boolean> {
+    const { connection, sinks, consumer } = this.#shared;
+    const { epoch } = connection;
+    const named = new Map<string, SinkEntry>(extra.map((name) => [name, { name, fingerprint: "" }]));
+    for (const sink of sinks) named.set(sink.name, sink);
+    const all = [...named.values()];
+    const [there, last] = await Promise.all([
+      ensureGroups(connection, this.keys, all, consumer),
+      lastEntry(connection.send, this.keys.log),
+    ]);
+    if (!there || this.#epoch !== epoch) return there;
+    // Of the first look in this epoch; later ones (a new sink) must not make what was claimed meanwhile look old.
+    if (this.#groups.size === 0) this.#oldUpTo = last?.entry ?? FIRST_ID;
+    for (const { name } of all) this.#groups.add(name);
+    return true;
+  }
+
+  /** NOGROUP: flushed, evicted, or a replica that never had it. Nothing was done, so create it and ask once more. */
+  async #withGroup<T>(sink: string, ask: () => Promise<T[]>): Promise<T[]> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isNoGroup(error)) throw error;
+      this.#groups.clear();
+      return (await this.ensure([sink])) ? ask() : [];
+    }
+  }
+
+  async #readGroup(sink: string, chunks: number): Promise<Descriptor[]> {
+    const { connection, consumer } = this.#shared;
+    const args = ["GROUP", sink, consumer, "COUNT", chunks, "STREAMS", this.keys.log, ">"];
+    const reply = (await connection.send("XREADGROUP", args, this.keys.log)) as [string, Reply[]][] | null;
+    return reply?.[0]?.[1].map(parseDescriptor) ?? [];
+  }
+
+  /** The answer of one XCLAIM: another was faster; or it is ours; or its descriptor is gone (then it is done for us). */
+  async #taken(sink: string, entry: string, deliveries: number, reply: Reply[]): Promise<ChunkRef | null> {
+    if (reply.length === 0) return null;
+    if (reply[0] === null) {
+      await this.#shared.connection.send("XACK", [this.keys.log, sink, entry], this.keys.log);
+      return null;
+    }
+    return { ...this.#ref(parseDescriptor(reply[0]!), deliveries), redelivered: true };
+  }
+
+  #ref({ entry, id, records }: Descriptor, deliveries: number): ChunkRef {
+    const redelivered = deliveries > 1 || compareIds(entry, this.#oldUpTo) <= 0;
+    return { entry, chunk: `${entry}.${id}`, records, redelivered, deliveries };
+  }
+
+  #chunkKey(ref: ChunkRef): string {
+    return this.keys.chunk(ref.chunk.slice(ref.entry.length + 1));
+  }
+
+  /** Bytes of a record by MEMORY USAGE of its list; 0 if that is refused. */
+  async #sampleMean(key: string, records: number): Promise<number> {
+    try {
+      const bytes = await this.#shared.connection.send("MEMORY", ["USAGE", key], key);
+      return typeof bytes === "number" && records > 0 ? bytes / records : 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** The bulk connection may still lead to a former master, where the chunk is not yet: ask where the descriptor came from. */
+  async #confirmMissing(key: string, from: number): Promise<ReadResult> {
+    const { connection, reader } = this.#shared;
+    if (((await connection.send("LLEN", [key], key)) as number) <= from) return { missing: true };
+    reader.reset(`the bulk connection does not see ${key}`);
+    throw unavailable(key, new Error("the bulk connection leads to another server than the control connection"));
+  }
+}
+
+function inGroupsOf<T>(size: number, items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}

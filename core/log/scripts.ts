@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+
+/** A Lua script; run by hash, sent whole when the server does not know it. */
+export interface Script {
+  readonly source: string;
+  readonly sha: string;
+}
+
+function script(source: string): Script {
+  return { source, sha: createHash("sha1").update(source).digest("hex") };
+}
+
+/**
+ * Cuts at most n records off the live list. The order matters: PERSIST first, because a script whose first write is
+ * allowed when out of memory may do the rest; the descriptor before the move, because a refusal there loses nothing.
+ * Answers -1 when the id is taken, else the length that the live list had.
+ */
+export const CLAIM = script(`-- KEYS live, log, chunk   ARGV n, id, 'sort'|'copy'
+if redis.call('EXISTS',KEYS[3])==1 then return -1 end
+local len=redis.call('LLEN',KEYS[1]); if len==0 then return 0 end
+local max=tonumber(ARGV[1]); local n=math.min(len,max)
+redis.call('PERSIST',KEYS[1])
+local last=redis.call('XREVRANGE',KEYS[2],'+','-','COUNT',1)
+local t=last[1] and tonumber(last[1][2][6]) or 0
+redis.call('XADD',KEYS[2],'*','c',ARGV[2],'n',n,'t',t+n)
+if len<=max then redis.call('RENAME',KEYS[1],KEYS[3])
+elseif ARGV[3]=='sort' then redis.call('SORT',KEYS[1],'BY','nosort','LIMIT',0,n,'STORE',KEYS[3]); redis.call('LTRIM',KEYS[1],n,-1)
+else redis.call('RPUSH',KEYS[3],unpack(redis.call('LRANGE',KEYS[1],0,n-1))); redis.call('LTRIM',KEYS[1],n,-1) end
+return len`);
+
+/** Renews what is still ours (XCLAIM alone does not ask whose it is); answers what is not. */
+export const EXTEND = script(`-- KEYS log  ARGV sink, me, id...
+local lost={} for i=3,#ARGV do if #redis.call('XPENDING',KEYS[1],ARGV[1],ARGV[i],ARGV[i],1,ARGV[2])==1
+  then redis.call('XCLAIM',KEYS[1],ARGV[1],ARGV[2],0,ARGV[i],'JUSTID') else lost[#lost+1]=ARGV[i] end end return lost`);
+
+/** The consumer that holds what was handed back. */
+export const FREE = "~free";
+
+/** Hands what is ours back, idle for an hour and uncounted, so that the next takeover has it. */
+export const RELEASE = script(`-- KEYS log  ARGV sink, me, id...
+local freed=0 for i=3,#ARGV do local p=redis.call('XPENDING',KEYS[1],ARGV[1],ARGV[i],ARGV[i],1,ARGV[2])
+  if #p==1 then freed=freed+1; redis.call('XCLAIM',KEYS[1],ARGV[1],'${FREE}',0,ARGV[i],'IDLE',3600000,
+    'RETRYCOUNT',math.max(p[1][4]-1,0),'JUSTID') end end return freed`);
+
+/** Copies records of a chunk into the dead letters and counts them. Answers how many were found. */
+export const REJECT = script(`-- KEYS log, chunk, dead, letters  ARGV sink, chunk, (index, reason)...
+redis.call('PERSIST',KEYS[1])
+local found=0 for i=3,#ARGV,2 do local raw=redis.call('LINDEX',KEYS[2],ARGV[i])
+  if raw then found=found+1
+    redis.call('XADD',KEYS[3],'*','sink',ARGV[1],'chunk',ARGV[2],'index',ARGV[i],'reason',ARGV[i+1],'raw',raw)
+    redis.call('HINCRBY',KEYS[4],'n:'..ARGV[1],1); redis.call('HINCRBY',KEYS[4],'b:'..ARGV[1],#raw) end end
+return found`);
+
+/** Deletes letters and uncounts them. */
+export const DROP_LETTERS = script(`-- KEYS dead, letters  ARGV id...
+local dropped=0 for i=1,#ARGV do local e=redis.call('XRANGE',KEYS[1],ARGV[i],ARGV[i])[1]
+  if e and redis.call('XDEL',KEYS[1],ARGV[i])==1 then dropped=dropped+1; local sink,raw=e[2][2],e[2][10]
+    redis.call('HINCRBY',KEYS[2],'n:'..sink,-1)
+    redis.call('HINCRBY',KEYS[2],'b:'..sink,-#raw) end end
+return dropped`);
+
+/**
+ * Tries each command that the log needs, on scratch keys that it deletes again; answers those that were refused, as
+ * "COMMAND: error". SORT is not among the needed: without it a claim copies.
+ */
+export const PROBE = script(`-- KEYS a, b, log
+local refused={}
+local function try(...) local r=redis.pcall(...)
+  if type(r)=='table' and r.err then refused[#refused+1]=select(1,...)..': '..r.err end return r end
+try('PERSIST',KEYS[1]); try('EXISTS',KEYS[1]); try('LLEN',KEYS[1]); try('RENAME',KEYS[1],KEYS[2])
+if refused[#refused] and string.find(refused[#refused],'no such key') then refused[#refused]=nil end
+try('SORT',KEYS[1],'BY','nosort','LIMIT',0,1,'STORE',KEYS[2])
+try('LRANGE',KEYS[1],0,0); try('LTRIM',KEYS[1],1,0); try('LINDEX',KEYS[1],0)
+try('HSET',KEYS[2],'f','v'); try('HGETALL',KEYS[2]); try('HINCRBY',KEYS[2],'n',1)
+local id=try('XADD',KEYS[3],'*','f','v'); if type(id)~='string' then id='1-1' end
+try('XGROUP','CREATE',KEYS[3],'g','0','MKSTREAM'); try('XINFO','GROUPS',KEYS[3])
+try('XREADGROUP','GROUP','g','c','COUNT',1,'STREAMS',KEYS[3],'>')
+try('XPENDING',KEYS[3],'g','-','+',1); try('XCLAIM',KEYS[3],'g','c',0,id,'JUSTID'); try('XACK',KEYS[3],'g',id)
+try('XRANGE',KEYS[3],'-','+','COUNT',1); try('XREVRANGE',KEYS[3],'+','-','COUNT',1); try('XLEN',KEYS[3])
+try('XDEL',KEYS[3],id); try('UNLINK',KEYS[1],KEYS[2],KEYS[3])
+return refused`);

@@ -1,0 +1,21 @@
+/** Ids of stream entries, `<ms>-<seq>`. */
+
+export const FIRST_ID = "0-0";
+
+export function millisOf(id: string): number {
+  return Number(id.slice(0, id.indexOf("-")));
+}
+
+export function compareIds(a: string, b: string): number {
+  const ms = millisOf(a) - millisOf(b);
+  return ms !== 0 ? ms : Number(sequenceOf(a) - sequenceOf(b));
+}
+
+/** The least id behind `id`; Redis 5 has no exclusive ranges. */
+export function nextId(id: string): string {
+  return `${millisOf(id)}-${sequenceOf(id) + 1n}`;
+}
+
+function sequenceOf(id: string): bigint {
+  return BigInt(id.slice(id.indexOf("-") + 1));
+}

@@ -1,0 +1,16 @@
+/**
+ * What runs where nothing is configured: the embedded log, all records into one folder, failed requests into another.
+ * Read like a file of the operator's, so that variables still count.
+ */
+export const DEMO = JSON.stringify({
+  dont_purge_uptime_data: true,
+  pumps: {
+    csv: { type: "csv", meta: { csv_dir: "./data/csv" } },
+    errors: {
+      type: "csv",
+      filters: { response_codes: Array.from({ length: 200 }, (_, i) => 400 + i) },
+      meta: { csv_dir: "./data/errors" },
+    },
+  },
+  sluice: { log: { engine: "disk", folder: "./data/log" } },
+});

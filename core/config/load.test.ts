@@ -1,0 +1,436 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { demoConfig, loadConfig } from "./load.ts";
+import { formatProblem, PROBLEM_CODES, stopsTheStart } from "./problem.ts";
+import type { Environment } from "./variables.ts";
+
+const lockFile = fileURLToPath(new URL("./testdata/plugins.lock.json", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "sluice-load-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+let count = 0;
+
+/** Loads a file with this content (none: there is no file). */
+function load(content: object | string | undefined, env: Environment = {}) {
+  const cwd = join(folder, String(count++));
+  mkdirSync(cwd);
+  if (content !== undefined) {
+    writeFileSync(join(cwd, "pump.conf"), typeof content === "string" ? content : JSON.stringify(content, null, 2));
+  }
+  return loadConfig({ env, cwd, lockFile });
+}
+
+const quiet = { dont_purge_uptime_data: true };
+const csv = { ...quiet, pumps: { csv: { meta: { csv_dir: "out" } } } };
+const table = (meta: object) => ({ ...quiet, pumps: { csv: {}, t: { type: "table", meta } } });
+
+describe("files", () => {
+  test("a plain pump.conf has no problems", () => {
+    const { config, problems, demo } = load(csv);
+    expect({ problems, demo }).toEqual({ problems: [], demo: false });
+    expect(config.sinks).toMatchObject([
+      { name: "csv", type: "csv", config: { csv_dir: "out" }, actors: 1, timeoutMs: 0 },
+    ]);
+    expect(config.log).toEqual({
+      engine: "redis",
+      host: "127.0.0.1",
+      port: 6379,
+      username: "",
+      password: "",
+      database: 0,
+      timeoutMs: 5000,
+      keyPrefix: "analytics-",
+    });
+    expect(config.health).toEqual({ host: "", port: 8083, endpoint: "health" });
+  });
+
+  test("a byte order mark is accepted", () => {
+    expect(load(`\uFEFF${JSON.stringify(csv)}`).problems).toEqual([]);
+  });
+
+  test("each problem has its line", () => {
+    const { problems } = load('{\n  "pumps": {"csv": {}},\n  "purge_delya": 1,\n  "max_record_size": "4"\n}');
+    expect(problems.map(({ place }) => place)).toEqual(
+      expect.arrayContaining(["pump.conf:3 purge_delya", "pump.conf:4 max_record_size"]),
+    );
+    expect(problems[0]?.mend).toBe('Did you mean "purge_delay"?');
+  });
+
+  test("a syntax error names its line and nothing of the text", () => {
+    const { problems } = load('{\n  "password": hunter2\n}');
+    expect(problems[0]).toMatchObject({ severity: "error", code: "SLUICE_CONFIG_SYNTAX", place: "pump.conf:2" });
+    expect(JSON.stringify(problems)).not.toContain("hunter2");
+  });
+
+  test("a bad file is a warning where the variables have a sink", () => {
+    const { problems, config } = load("{", { TYK_PMP_PUMPS_CSV_META_CSVDIR: "x", TYK_PMP_DONTPURGEUPTIMEDATA: "1" });
+    expect(problems).toMatchObject([{ severity: "warning", code: "SLUICE_CONFIG_SYNTAX" }]);
+    expect(config.sinks).toMatchObject([{ config: { csv_dir: "x" } }]);
+  });
+
+  test("keys that begin like a comment are no mistake", () => {
+    expect(load({ ...csv, _comment: "x", "//": "y", $schema: "z" }).problems).toEqual([]);
+  });
+
+  test("what Tyk Pump has and Sluice not yet is named", () => {
+    const { problems } = load({
+      ...csv,
+      enable_http_profiler: true,
+      kv: { stores: { a: {} } },
+      dont_purge_uptime_data: false,
+    });
+    expect(problems.map(({ severity, code, place }) => `${severity} ${code} ${place}`)).toEqual([
+      "warning SLUICE_CONFIG_NOT_BUILT pump.conf:16 enable_http_profiler".replace(
+        "16",
+        problems[0]!.place.replace(/\D/g, ""),
+      ),
+      expect.stringMatching(/^warning SLUICE_CONFIG_NOT_BUILT pump.conf:\d+ kv.stores$/),
+      expect.stringMatching(/^warning SLUICE_CONFIG_NOT_BUILT pump.conf:\d+ dont_purge_uptime_data$/),
+    ]);
+    for (const key of ["enable_cluster", "use_ssl", "redis_use_ssl"]) {
+      expect(stopsTheStart(load({ ...csv, analytics_storage_config: { [key]: true } }).problems), key).toBe(true);
+    }
+    expect(stopsTheStart(load({ ...csv, analytics_storage_config: { iam_auth: { enabled: true } } }).problems)).toBe(
+      true,
+    );
+  });
+});
+
+describe("sinks", () => {
+  test("an unknown type stops that sink alone", () => {
+    const { config, problems } = load({ ...csv, pumps: { csv: {}, k: { type: "csvv" } } });
+    expect(config.sinks.map(({ name }) => name)).toEqual(["csv"]);
+    expect(problems).toMatchObject([{ severity: "error", code: "SLUICE_CONFIG_UNKNOWN_TYPE", sink: "k" }]);
+    expect(problems[0]?.message).toContain("plugins.lock.json");
+    expect(problems[0]?.mend).toContain('"csv"');
+    expect(stopsTheStart(problems)).toBe(false);
+  });
+
+  test("no sink at all stops the start", () => {
+    expect(stopsTheStart(load({ pumps: { k: { type: "kafka" } } }).problems)).toBe(true);
+  });
+
+  test("meta is checked against the plugin's schema, and secrets are not shown", () => {
+    const { config, problems } = load(
+      table({
+        connection_string: 99887766,
+        batch_size: 0,
+        tokens: ["a", 55443322],
+        tls: { key: 11223344 },
+        level: "mid",
+      }),
+    );
+    expect(config.sinks.map(({ name }) => name)).toEqual(["csv"]);
+    expect(problems.map(({ place }) => place.replace(/^\S+ /, ""))).toEqual([
+      "pumps.t.meta.connection_string",
+      "pumps.t.meta.batch_size",
+      "pumps.t.meta.tokens[1]",
+      "pumps.t.meta.tls.key",
+      "pumps.t.meta.level",
+    ]);
+    expect(problems.map(formatProblem).join()).not.toMatch(/99887766|55443322|11223344/);
+  });
+
+  test("meta has its defaults, nested ones too, and numbers are cut", () => {
+    const { config } = load(table({ Connection_String: "x", batch_size: 5.7, tls: {} }));
+    expect(config.sinks[1]?.config).toEqual({ connection_string: "x", batch_size: 5, tls: { verify: true } });
+  });
+
+  test("a required key must be there", () => {
+    expect(load(table({})).problems).toMatchObject([{ code: "SLUICE_CONFIG_MISSING", sink: "t" }]);
+  });
+
+  test("variables reach nested keys, and a bad one drops no other", () => {
+    const { config, problems } = load(table({ connection_string: "x" }), {
+      TYK_PMP_PUMPS_T_META_TLS_KEY: "k",
+      TYK_PMP_PUMPS_T_META_TLS_VERIFY: "0",
+      TYK_PMP_PUMPS_T_TIMEOUT: "soon",
+      TYK_PMP_PUMPS_T_MAXRECORDSIZE: "0x10",
+      TYK_PMP_PUMPS_T_META_TOKENS: '["a,b", "c"]',
+    });
+    expect(config.sinks[1]).toMatchObject({
+      config: { tls: { key: "k", verify: false }, tokens: ["a,b", "c"] },
+      prepare: { trim: 16 },
+    });
+    expect(problems).toMatchObject([{ severity: "warning", place: "TYK_PMP_PUMPS_T_TIMEOUT", sink: "t" }]);
+  });
+
+  test("preparation", () => {
+    const { config } = load({
+      ...quiet,
+      max_record_size: 9,
+      pumps: {
+        csv: {
+          filters: { org_ids: ["a"], skip_response_codes: [404] },
+          timeout: 3,
+          omit_detailed_recording: true,
+          ignore_fields: ["api_id"],
+          raw_request_decoded: true,
+        },
+        t: { type: "table", max_record_size: 4, raw_request_decoded: true, meta: { connection_string: "x" } },
+      },
+    });
+    expect(config.sinks[0]).toMatchObject({
+      timeoutMs: 3000,
+      prepare: { omit: true, trim: 9, ignore: ["api_id"], decodeRequest: true, decodeResponse: false },
+    });
+    expect(config.sinks[0]?.prepare.filters).toEqual({
+      orgIds: ["a"],
+      skipResponseCodes: [404],
+      apiIds: [],
+      skipApiIds: [],
+      skipOrgIds: [],
+      responseCodes: [],
+    });
+    expect(config.sinks[1]?.prepare).toMatchObject({ trim: 4, decodeRequest: false });
+  });
+
+  test("a filter that cannot be read keeps the sink from starting", () => {
+    const { config, problems } = load({ ...csv, pumps: { csv: {}, t: { type: "csv", filters: { org_ids: "a" } } } });
+    expect(config.sinks.map(({ name }) => name)).toEqual(["csv"]);
+    expect(problems).toMatchObject([{ severity: "error", sink: "t" }]);
+  });
+
+  test("a reference to a secret store keeps the sink from starting", () => {
+    expect(load(table({ connection_string: "kv://vault/db" })).problems).toMatchObject([
+      { severity: "error", sink: "t" },
+    ]);
+    expect(load({ ...csv, statsd_prefix: "see kv://x" }).problems).toEqual([]);
+  });
+
+  test("the fingerprint follows type, configuration and preparation, and nothing else", () => {
+    const print = (content: object) => load({ ...quiet, pumps: { csv: content } }).config.sinks[0]?.fingerprint;
+    const base = print({ type: "csv", meta: { csv_dir: "a", meta_env_prefix: "X" } });
+    expect(print({ timeout: 4, meta: { meta_env_prefix: "X", CSV_DIR: "a" } })).toBe(base);
+    expect(print({ meta: { csv_dir: "b", meta_env_prefix: "X" } })).not.toBe(base);
+    expect(print({ max_record_size: 1, meta: { csv_dir: "a", meta_env_prefix: "X" } })).not.toBe(base);
+  });
+
+  test("no variable of a default prefix is called unknown, and the extra sink is named", () => {
+    const content = { ...quiet, pumps: { prod: { type: "stdout" } } };
+    const { config, problems } = load(content, { TYK_PMP_PUMPS_STDOUT_META_FORMAT: "json" });
+    expect(config.sinks.map(({ name }) => name)).toEqual(["prod", "stdout"]);
+    expect(problems).toMatchObject([{ code: "SLUICE_CONFIG_AMBIGUOUS", sink: "stdout" }]);
+  });
+});
+
+describe("Sluice's own settings", () => {
+  test("from file and variables", () => {
+    const { config, problems } = load(
+      { ...csv, sluice: { delivery: { lease: "1m30s", poll: 50 }, sinks: { CSV: { actors: 2 } }, stop: "10s" } },
+      {
+        SLUICE_DELIVERY_CHUNK_RECORDS: "500",
+        SLUICE_SINKS_CSV_HEAP_MB: "64",
+        SLUICE_STOP: "5s",
+        SLUICE_SERVICE_HOST: "10.0.0.1",
+      },
+    );
+    expect(problems).toEqual([]);
+    expect(config.delivery).toMatchObject({ leaseMs: 90_000, pollMs: 50, chunkRecords: 500 });
+    expect(config).toMatchObject({ stopMs: 5000, sinks: [{ actors: 2, heapMb: 64 }] });
+  });
+
+  test("a mistake in them stops the start", () => {
+    expect(stopsTheStart(load({ ...csv, sluice: { stop: "soon" } }).problems)).toBe(true);
+    expect(stopsTheStart(load(csv, { SLUICE_LOG_ENGINE: "tape" }).problems)).toBe(true);
+  });
+
+  test("nothing configured: the demonstration, which variables may tune", () => {
+    const { config, problems, demo } = load(undefined, { TYK_PMP_HEALTHCHECKENDPOINTPORT: "9999" });
+    expect({ problems, demo }).toEqual({ problems: [], demo: true });
+    expect(config.log.engine).toBe("disk");
+    expect(config.health.port).toBe(9999);
+    expect(config.sinks.map(({ name }) => name)).toEqual(["csv", "errors"]);
+    expect(demoConfig({ cwd: folder, lockFile }).config.sinks).toHaveLength(2);
+    expect(load(undefined, { TYK_PMP_REDIS_HOST: "h" }).demo).toBe(false);
+  });
+
+  test("a single sink gets one actor", () => {
+    const { config, problems } = load({
+      ...table({ connection_string: "x" }),
+      sluice: { sinks: { t: { actors: 3 }, tt: {} } },
+    });
+    expect(config.sinks[1]?.actors).toBe(1);
+    expect(problems.map(({ code }) => code)).toEqual(["SLUICE_CONFIG_NO_EFFECT", "SLUICE_CONFIG_UNKNOWN_KEY"]);
+  });
+});
+
+describe("variables", () => {
+  test("an unknown one is named with the nearest known one", () => {
+    const { problems } = load(csv, {
+      TYK_PMP_HEALTH_CHECK_ENDPOINT_NAME: "x",
+      tyk_pmp_purgedelay: "1",
+      SLUICE_STPO: "1s",
+    });
+    expect(problems.map(({ place, mend }) => `${place} ${mend}`)).toEqual([
+      "TYK_PMP_HEALTH_CHECK_ENDPOINT_NAME Did you mean TYK_PMP_HEALTHCHECKENDPOINTNAME?",
+      "tyk_pmp_purgedelay Did you mean TYK_PMP_PURGEDELAY?",
+      "SLUICE_STPO Did you mean SLUICE_STOP?",
+    ]);
+  });
+
+  test("a later prefix of Redis wins", () => {
+    const { config, problems } = load(csv, {
+      TYK_PMP_ANALYTICSSTORAGECONFIG_PORT: "1",
+      TYK_PMP_REDIS_PORT: "2",
+      TYK_PMP_TEMPORAL_STORAGE_PORT: "3",
+      TYK_PMP_REDIS_PASSWORD: "p",
+    });
+    expect(problems).toEqual([]);
+    expect(config.log).toMatchObject({ port: 3, password: "p" });
+  });
+
+  test("a wrong address in the file is forgiven where a variable mends it, and an error where none does", () => {
+    const content = { ...csv, analytics_storage_config: { port: "x" } };
+    expect(stopsTheStart(load(content).problems)).toBe(true);
+    expect(stopsTheStart(load(content, { TYK_PMP_REDIS_PORT: "1" }).problems)).toBe(false);
+  });
+});
+
+describe("whatever is written", () => {
+  const keys = fc.constantFrom(
+    "pumps",
+    "csv",
+    "CSV",
+    "t",
+    "type",
+    "meta",
+    "csv_dir",
+    "filters",
+    "org_ids",
+    "response_codes",
+    "analytics_storage_config",
+    "hosts",
+    "addrs",
+    "port",
+    "password",
+    "sluice",
+    "delivery",
+    "lease",
+    "sinks",
+    "log",
+    "max_record_size",
+    "log_level",
+    "kv",
+    "stores",
+    "table",
+    "tokens",
+    "tls",
+    "__proto__",
+    "constructor",
+    "",
+  );
+  const leaf = fc.constantFrom("csv", "table", "5", "30s", "kv://a/b", "a:1", 0, -1, 1.5, 1e300, true, false, null);
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 4 },
+      leaf,
+      fc.dictionary(keys, tie("tree"), { maxKeys: 5 }),
+      fc.array(tie("tree"), { maxLength: 3 }),
+    ),
+  }));
+  const names = fc
+    .tuple(
+      fc.constantFrom(
+        "TYK_PMP_",
+        "SLUICE_",
+        "TYK_PMP_REDIS_",
+        "TYK_PMP_PUMPS_",
+        "TYK_PMP_PUMPS_CSV_",
+        "TYK_PMP_PUMPS_T_META_",
+      ),
+      fc.constantFrom(
+        "PORT",
+        "HOSTS",
+        "ADDRS",
+        "TYPE",
+        "STOP",
+        "TOKENS",
+        "TLS_KEY",
+        "FILTERS_ORGSIDS",
+        "PUMPS",
+        "A_B",
+        "_",
+        "",
+        "LOGLEVEL",
+      ),
+    )
+    .map((parts) => parts.join(""));
+  const environment = fc.dictionary(
+    names,
+    fc.oneof(fc.string(), fc.constantFrom("csv", "1", "[1]", "{}", "[", "a:b", "table")),
+    {
+      maxKeys: 5,
+    },
+  );
+
+  function check({ config, problems }: ReturnType<typeof load>) {
+    expect(config.sinks.length > 0 || stopsTheStart(problems)).toBe(true);
+    for (const problem of problems) {
+      expect(PROBLEM_CODES).toContain(problem.code);
+      expect(problem.place).not.toBe("");
+      expect(problem.message.includes("undefined") || problem.message.includes("[object")).toBe(false);
+    }
+    expect(() => structuredClone(config)).not.toThrow();
+  }
+
+  test("random configurations give a Config and problems, never a throw", () => {
+    fc.assert(
+      fc.property(fc.dictionary(keys, tree, { maxKeys: 6 }), environment, (content, env) => check(load(content, env))),
+      {
+        numRuns: 300,
+      },
+    );
+  });
+
+  test("so does a damaged file", () => {
+    const good = JSON.stringify({ ...table({ connection_string: "x", tls: { key: "k" } }), sluice: { stop: "5s" } });
+    fc.assert(
+      fc.property(fc.nat(good.length), fc.nat(8), fc.string({ maxLength: 4 }), (at, cut, put) =>
+        check(load(good.slice(0, at) + put + good.slice(at + cut))),
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test("a value comes through a variable as through the file", () => {
+    const values = fc.record({
+      orgs: fc.array(fc.stringMatching(/^[a-z0-9-]{1,12}$/), { maxLength: 4 }),
+      codes: fc.array(fc.integer({ min: 100, max: 599 }), { maxLength: 4 }),
+      size: fc.integer({ min: 1, max: 1e9 }),
+      omit: fc.boolean(),
+      dir: fc.string(),
+    });
+    fc.assert(
+      fc.property(values, fc.boolean(), ({ orgs, codes, size, omit, dir }, json) => {
+        const text = (list: unknown[]) => (json ? JSON.stringify(list) : list.join(", "));
+        const byFile = load({
+          ...quiet,
+          pumps: {
+            csv: {
+              filters: { org_ids: orgs, skip_response_codes: codes },
+              max_record_size: size,
+              omit_detailed_recording: omit,
+              meta: { csv_dir: dir, meta_env_prefix: "" },
+            },
+          },
+        });
+        const byVariables = load(undefined, {
+          TYK_PMP_DONTPURGEUPTIMEDATA: "true",
+          TYK_PMP_PUMPS_CSV_FILTERS_ORGSIDS: text(orgs),
+          TYK_PMP_PUMPS_CSV_FILTERS_SKIPPEDRESPONSECODES: text(codes),
+          TYK_PMP_PUMPS_CSV_MAXRECORDSIZE: `0x${size.toString(16)}`,
+          TYK_PMP_PUMPS_CSV_OMITDETAILEDRECORDING: omit ? "T" : "f",
+          TYK_PMP_PUMPS_CSV_META_CSVDIR: dir,
+          TYK_PMP_PUMPS_CSV_META_ENVPREFIX: "",
+        });
+        expect(byVariables.problems).toEqual([]);
+        expect(byVariables.config.sinks).toEqual(byFile.config.sinks);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,126 @@
+import { fileURLToPath } from "node:url";
+import { LockError, type PluginLock, readLock } from "../plugins/lock.ts";
+import { typesOf } from "../plugins/resolve.ts";
+import type { Config } from "./config.ts";
+import { decodeObject } from "./decode.ts";
+import { Draft, type Scope, type Values } from "./draft.ts";
+import { complete } from "./fields.ts";
+import { reportNotices } from "./notices.ts";
+import type { Problem } from "./problem.ts";
+import { readPumps, reportTypeless } from "./pumps.ts";
+import { PumpConf, Sluice, Storage, Tyk } from "./schema.ts";
+import { healthOf, loggingOf, logOf, reportMissingParts } from "./settings.ts";
+import { buildSinks } from "./sinks.ts";
+import { readSource } from "./source.ts";
+import { applyVariables, type Environment, Variables } from "./variables.ts";
+
+export interface LoadOptions {
+  /** As given with -c, relative to `cwd`. Without it `pump.conf` in `cwd` is read if there is one. */
+  file?: string;
+  env: Environment;
+  cwd: string;
+  flags?: { debug?: boolean };
+  /** Default: the plugins.lock.json beside the `core` folder. */
+  lockFile?: string;
+}
+
+export interface Loaded {
+  /** Always there; what could not be read has its default. Start only if `stopsTheStart(problems)` is false. */
+  config: Config;
+  /** All that is wrong, in the order of reading. */
+  problems: Problem[];
+  /** The file that was read, absolute; null: none. */
+  file: string | null;
+  /** Nothing configures anything: this is the built-in demonstration. */
+  demo: boolean;
+}
+
+export const LOCK_FILE = fileURLToPath(new URL("../../plugins.lock.json", import.meta.url));
+
+const WARNING: Scope = { severity: "warning" };
+const ERROR: Scope = { severity: "error" };
+
+/**
+ * File, then variables, then checks. Never throws for what a configuration says: all that is wrong is collected.
+ * Precedence, lowest first: defaults, the file, TYK_PMP_ and SLUICE_ variables, and for Redis TYK_PMP_REDIS_, then
+ * TYK_PMP_TEMPORAL_STORAGE_.
+ */
+export function loadConfig(options: LoadOptions): Loaded {
+  const draft = new Draft();
+  const variables = new Variables(options.env);
+  const source = readSource(options.file, options.cwd, variables, draft);
+  const conf = readConf(source, variables, draft);
+  const lockFile = options.lockFile ?? LOCK_FILE;
+  const lock = openLock(lockFile, draft);
+  const pumps = readPumps(conf.pumps, source.place, variables, typesOf(lock), draft);
+  const sinks = buildSinks(pumps, {
+    draft,
+    variables,
+    place: source.place,
+    lock,
+    lockFile,
+    maxRecordSize: conf.max_record_size,
+    extras: conf.sluice.sinks,
+  });
+  const { delivery } = conf.sluice;
+  const config: Config = {
+    log: logOf(conf, options.cwd, draft),
+    delivery: {
+      leaseMs: delivery.lease,
+      pollMs: delivery.poll,
+      chunkRecords: delivery.chunk_records,
+      chunkBytes: delivery.chunk_bytes,
+      letters: delivery.letters,
+    },
+    sinks,
+    health: healthOf(conf, draft),
+    logging: loggingOf(conf, variables, options.flags?.debug ?? false, draft),
+    stopMs: conf.sluice.stop,
+  };
+  reportTypeless(pumps, variables, draft);
+  reportMissingParts(conf, variables, draft);
+  variables.reportUnused(["TYK_PMP_", "SLUICE_"], draft);
+  if (sinks.length === 0) {
+    if (source.problem) source.problem.severity = "error";
+    draft.report("SLUICE_CONFIG_NO_SINKS", ERROR, {
+      place: source.name,
+      message: "No sink can be started.",
+      mend: "Name at least one under `pumps`, or by TYK_PMP_PUMPS_<NAME>_TYPE.",
+    });
+  }
+  return { config, problems: draft.problems, file: source.file, demo: source.demo };
+}
+
+/** The built-in demonstration, whatever lies in `cwd`: the embedded log and two csv sinks under `./data`. */
+export function demoConfig(options: Pick<LoadOptions, "cwd" | "lockFile">): Loaded {
+  return loadConfig({ ...options, env: {} });
+}
+
+/** The layers, laid over each other; defaults in place. */
+function readConf(source: ReturnType<typeof readSource>, variables: Variables, draft: Draft): PumpConf {
+  const values: Values = {};
+  decodeObject(PumpConf, source.json, "", values, { draft, scope: WARNING, place: source.place, loose: false });
+  const reading = { draft, scope: WARNING, variables };
+  applyVariables(Tyk, "TYK_PMP_", "", values, reading);
+  for (const prefix of ["TYK_PMP_REDIS_", "TYK_PMP_TEMPORAL_STORAGE_"]) {
+    applyVariables(Storage, prefix, "analytics_storage_config", nested(values, "analytics_storage_config"), reading);
+  }
+  applyVariables(Sluice, "SLUICE_", "sluice", nested(values, "sluice"), { ...reading, scope: ERROR });
+  reportNotices(PumpConf, values, "", draft);
+  return complete(PumpConf, values, true) as PumpConf;
+}
+
+function nested(values: Values, key: string): Values {
+  values[key] ??= {};
+  return values[key] as Values;
+}
+
+function openLock(file: string, draft: Draft): PluginLock {
+  try {
+    return readLock(file);
+  } catch (error) {
+    if (!(error instanceof LockError)) throw error;
+    draft.report("SLUICE_CONFIG_PLUGINS", ERROR, { place: error.place, message: error.message, mend: error.mend });
+    return { lockVersion: 1, plugins: [] };
+  }
+}

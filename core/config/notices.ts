@@ -1,0 +1,55 @@
+import { join } from "./decode.ts";
+import type { Draft, Values } from "./draft.ts";
+import { kindOf, type Schema } from "./fields.ts";
+
+/** Says where something is set that Tyk Pump knows and Sluice does not have yet, or that has no effect here. */
+export function reportNotices(schema: Schema, values: Values, path: string, draft: Draft): void {
+  for (const [key, field] of Object.entries(schema.properties ?? {})) {
+    const value = values[key];
+    const at = join(path, key);
+    if (isZero(value)) continue;
+    if (field.notBuilt) {
+      draft.report(
+        "SLUICE_CONFIG_NOT_BUILT",
+        { severity: field.notBuilt.severity },
+        {
+          path: at,
+          message: `${at} asks for ${field.notBuilt.why}, which is not built yet.`,
+          mend: "Unset it or wait for a later version.",
+        },
+      );
+    } else if (field.noEffect) {
+      draft.report(
+        "SLUICE_CONFIG_NO_EFFECT",
+        { severity: "warning" },
+        {
+          path: at,
+          message: `${at} has no effect here: ${field.noEffect}.`,
+          mend: "Remove it.",
+        },
+      );
+    } else if (kindOf(field) === "object") {
+      reportNotices(field, value as Values, at, draft);
+    }
+  }
+}
+
+function isZero(value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;
+  return !value;
+}
+
+/** A whole-string `kv://store/path` or a `$kv{store:path}` anywhere in a text. */
+export function isSecretReference(text: string): boolean {
+  return text.startsWith("kv://") || text.includes("$kv{");
+}
+
+/** The paths of the texts in `value` that refer to a secret store. */
+export function secretReferences(value: unknown, path: string): string[] {
+  if (typeof value === "string") return isSecretReference(value) ? [path] : [];
+  if (typeof value !== "object" || value === null) return [];
+  const isList = Array.isArray(value);
+  return Object.entries(value).flatMap(([key, one]) =>
+    secretReferences(one, isList ? `${path}[${key}]` : join(path, key)),
+  );
+}

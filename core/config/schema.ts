@@ -1,0 +1,193 @@
+import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import type { Json } from "./json.ts";
+
+/**
+ * The configuration: Tyk Pump's pump.conf and, under `sluice`, what is Sluice's own. Types, file decoding, variables,
+ * checks and docs/configuration.md are derived from it. What has no default has Go's zero value.
+ * Annotations: fields.ts.
+ */
+
+const text = (description: string, more = {}) => Type.String({ description, ...more });
+const whole = (description: string, more = {}) => Type.Integer({ description, ...more });
+const flag = (description: string, more = {}) => Type.Boolean({ description, ...more });
+const list = <T extends TSchema>(item: T, description: string, more = {}) => Type.Array(item, { description, ...more });
+const duration = (description: string, ms: number, more = {}) =>
+  Type.Unsafe<number>({ format: "duration", description, default: ms, minimum: 1, ...more });
+/** Kept as JSON with its lines: which schema it has is known only later. */
+const raw = (description: string) => Type.Unsafe<Json>({ raw: true, description });
+const later = (why: string, severity: "error" | "warning" = "warning") => ({ notBuilt: { severity, why } });
+const strings = Type.String();
+const codes = Type.Integer();
+
+/** One entry of `pumps`. */
+export const Pump = Type.Object({
+  name: text("Not used: the key is the name."),
+  type: text("The sink type; the key if empty."),
+  filters: Type.Object(
+    {
+      org_ids: list(strings, "Only records of these organisations.", { env: "ORGSIDS" }),
+      api_ids: list(strings, "Only records of these APIs."),
+      response_codes: list(codes, "Only records with these response codes."),
+      skip_org_ids: list(strings, "No records of these organisations.", { env: "SKIPPEDORGSIDS" }),
+      skip_api_ids: list(strings, "No records of these APIs.", { env: "SKIPPEDAPIIDS" }),
+      skip_response_codes: list(codes, "No records with these response codes.", { env: "SKIPPEDRESPONSECODES" }),
+    },
+    { strict: true, description: "Which records the sink takes." },
+  ),
+  timeout: whole("Deadline of one write in seconds; 0: the host's own."),
+  omit_detailed_recording: flag("Blank raw_request and raw_response."),
+  max_record_size: whole("Bytes kept of raw_request and raw_response; 0: the global value."),
+  ignore_fields: list(strings, "Fields of the record to blank, by JSON name.", { strict: true }),
+  raw_request_decoded: flag("Decode raw_request from base64.", { env: "DECODERAWREQUEST" }),
+  raw_response_decoded: flag("Decode raw_response from base64.", { env: "DECODERAWRESPONSE" }),
+  meta: raw("The sink's own configuration."),
+});
+
+const Iam = Type.Object(
+  {
+    enabled: flag("Short-lived credentials.", later("IAM sign-in to Redis", "error")),
+    provider: text("`gcp`."),
+    service_account: text("Impersonated account."),
+    token_refresh_before_expiry: text("Go duration."),
+  },
+  { description: "Short-lived credentials for Redis." },
+);
+
+export const Storage = Type.Object(
+  {
+    type: text("`redis` or empty."),
+    host: text("Used with `port` where neither `addrs` nor `hosts` is set."),
+    port: whole("0: `host` is not used.", { minimum: 0, maximum: 65535 }),
+    hosts: Type.Record(Type.String(), Type.Union([Type.Integer(), Type.String()]), {
+      description: "Host to port; in a variable `h1:p1,h2:p2`. `addrs` wins over it.",
+    }),
+    addrs: list(strings, "`host:port`; one node is used."),
+    master_name: text("Sentinel.", later("Redis Sentinel", "error")),
+    sentinel_password: text("Sentinel's password.", { secret: true }),
+    username: text("ACL user."),
+    password: text("Password.", { secret: true }),
+    database: whole("Database number.", { minimum: 0 }),
+    timeout: whole("Dial, read and write, seconds; 0: 5."),
+    optimisation_max_idle: whole("Not used.", { env: "MAXIDLE" }),
+    optimisation_max_active: whole("Not used: one connection does the work of a pool.", { env: "MAXACTIVE" }),
+    enable_cluster: flag("Redis Cluster.", later("Redis Cluster", "error")),
+    key_prefix: text("Ahead of the gateway's keys; wins over `redis_key_prefix`. Empty: `analytics-`."),
+    redis_key_prefix: text("Older name of `key_prefix`."),
+    use_ssl: flag("TLS.", later("TLS to Redis", "error")),
+    redis_use_ssl: flag("Older name of `use_ssl`.", later("TLS to Redis", "error")),
+    ssl_insecure_skip_verify: flag("Any certificate will do."),
+    redis_ssl_insecure_skip_verify: flag("Older name of `ssl_insecure_skip_verify`."),
+    ssl_ca_file: text("PEM bundle of authorities."),
+    ssl_cert_file: text("Client certificate."),
+    ssl_key_file: text("Client key."),
+    ssl_min_version: text("`1.0` to `1.3`."),
+    ssl_max_version: text("`1.0` to `1.3`."),
+    iam_auth: Iam,
+  },
+  { description: "The Redis that the gateway writes to." },
+);
+
+/** One entry of `sluice.sinks`. */
+export const SinkExtras = Type.Object({
+  actors: whole("Threads that share this sink's chunks.", { default: 1, minimum: 1, maximum: 64 }),
+  heap_mb: whole("JavaScript heap of each thread, MiB.", { default: 256, minimum: 32, maximum: 16384, env: "HEAP_MB" }),
+});
+
+const KiB = 1024;
+const MiB = KiB * KiB;
+
+export const Sluice = Type.Object(
+  {
+    log: Type.Object(
+      {
+        engine: Type.Union([Type.Literal("redis"), Type.Literal("disk")], {
+          default: "redis",
+          description: "Where chunks wait: in the gateway's Redis, or embedded on disk.",
+        }),
+        folder: text("Folder of the embedded log.", { default: "./data/log", minLength: 1, path: "write" }),
+      },
+      { description: "The delivery log." },
+    ),
+    delivery: Type.Object(
+      {
+        lease: duration("A sink that does not renew for so long loses its chunks to another instance.", 30_000, {
+          minimum: 1000,
+        }),
+        poll: duration("How often an idle list is looked at.", 200, { minimum: 10 }),
+        chunk_records: whole("Most records of a chunk.", {
+          default: 1000,
+          minimum: 1,
+          maximum: 1000,
+          env: "CHUNK_RECORDS",
+        }),
+        chunk_bytes: whole("Most bytes of a chunk in memory.", {
+          default: 4 * MiB,
+          minimum: 64 * KiB,
+          maximum: 64 * MiB,
+          env: "CHUNK_BYTES",
+        }),
+        letters: Type.Object(
+          {
+            records: whole("Most dead letters of a sink.", { default: 10_000, minimum: 1 }),
+            bytes: whole("Most bytes of a sink's dead letters.", { default: 64 * MiB, minimum: 1 }),
+          },
+          { description: "At either bound the sink is suspended." },
+        ),
+      },
+      { description: "Pace and limits of the drain." },
+    ),
+    health: Type.Object(
+      { host: text("Address that the health endpoint listens on; empty: every address.") },
+      { description: "The health endpoint; its name and port are Tyk Pump's." },
+    ),
+    stop: duration("Time for an orderly stop; what is in hand then is handed back.", 25_000, { minimum: 100 }),
+    sinks: Type.Record(Type.String(), SinkExtras, { description: "By sink, the key in `pumps`." }),
+  },
+  { strict: true, description: "Sluice's own settings." },
+);
+
+/** What pump.conf has in Tyk Pump. */
+export const Tyk = Type.Object({
+  purge_chunk: whole("Chunks have their own bounds.", {
+    noEffect: "a claim takes chunks of `sluice.delivery.chunk_records`",
+  }),
+  storage_expiration_time: whole("Nothing expires before it is delivered.", {
+    noEffect: "records are kept until every sink has them",
+  }),
+  uptime_pump_config: Type.Unknown({ description: "Where uptime records go.", env: "UPTIMEPUMPCONFIG", raw: true }),
+  pumps: Type.Record(Type.String(), raw("A sink."), { description: "The sinks by name." }),
+  analytics_storage_config: Storage,
+  analytics_storage_type: text("`redis` or empty."),
+  statsd_connection_string: text("host:port of the statsd that TYK_INSTRUMENTATION=1 sends to."),
+  statsd_prefix: text("Ahead of the names that are sent there."),
+  log_level: text("`error`, `warn`, `info` or `debug`; empty: info."),
+  log_format: text("`text`, `json` or `legacy`; anything else: text."),
+  health_check_endpoint_name: text("Path of the health endpoint; empty: `health`."),
+  health_check_endpoint_port: whole("Port of the health endpoint; 0: 8083."),
+  purge_delay: whole("Accepted; records are taken as they come."),
+  max_record_size: whole("Bytes kept of raw_request and raw_response where a sink sets none; 0: all."),
+  dont_purge_uptime_data: flag("Leave the uptime records alone."),
+  omit_detailed_recording: flag("Has an effect only on a sink.", { noEffect: "set it on each sink in `pumps`" }),
+  omit_config_file: flag("Has an effect only as TYK_PMP_OMITCONFIGFILE=true."),
+  enable_http_profiler: flag("Go's profiler.", { env: "HTTPPROFILE", ...later("profiling over HTTP") }),
+  raw_request_decoded: flag("Has an effect only on a sink.", {
+    env: "DECODERAWREQUEST",
+    noEffect: "set it on each sink in `pumps`",
+  }),
+  raw_response_decoded: flag("Has an effect only on a sink.", {
+    env: "DECODERAWRESPONSE",
+    noEffect: "set it on each sink in `pumps`",
+  }),
+  kv: Type.Object(
+    { stores: Type.Unknown({ description: "By name.", ...later("secret stores") }) },
+    { description: "Secret stores.", env: "KV" },
+  ),
+});
+
+/** The whole file. */
+export const PumpConf = Type.Object({ ...Tyk.properties, sluice: Sluice });
+
+export type PumpConf = Static<typeof PumpConf>;
+export type Pump = Static<typeof Pump>;
+export type Storage = Static<typeof Storage>;
+export type SinkExtras = Static<typeof SinkExtras>;

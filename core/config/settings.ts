@@ -1,0 +1,114 @@
+import { resolve } from "node:path";
+import type { Config } from "./config.ts";
+import type { Draft } from "./draft.ts";
+import { secretReferences } from "./notices.ts";
+import type { PumpConf } from "./schema.ts";
+import { redisLog } from "./storage.ts";
+import type { Variables } from "./variables.ts";
+
+const ERROR = { severity: "error" } as const;
+const WARNING = { severity: "warning" } as const;
+
+/** The delivery log: Redis as Tyk Pump's settings name it, or the embedded one. */
+export function logOf(conf: PumpConf, cwd: string, draft: Draft): Config["log"] {
+  const { analytics_storage_type: type, analytics_storage_config: storage, sluice } = conf;
+  if (type !== "" && type !== "redis") {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      path: "analytics_storage_type",
+      message: `analytics_storage_type must be "redis", but is ${JSON.stringify(type)}.`,
+      mend: 'Write "redis" or leave it out.',
+    });
+  }
+  for (const path of secretReferences(storage, "analytics_storage_config")) {
+    draft.report("SLUICE_CONFIG_NOT_BUILT", ERROR, {
+      path,
+      message: `${path} refers to a secret store, which is not built yet.`,
+      mend: "Give the value itself, by a variable if it is secret.",
+    });
+  }
+  if (sluice.log.engine !== "disk") return redisLog(storage, draft);
+  if (draft.isSet("analytics_storage_config")) {
+    draft.report("SLUICE_CONFIG_NOT_BUILT", ERROR, {
+      path: "sluice.log.engine",
+      message: "The embedded log takes no records from the Redis of analytics_storage_config yet.",
+      mend: 'Use sluice.log.engine "redis", or remove analytics_storage_config.',
+    });
+  }
+  return { engine: "disk", folder: resolve(cwd, sluice.log.folder) };
+}
+
+export function healthOf(conf: PumpConf, draft: Draft): Config["health"] {
+  const port = conf.health_check_endpoint_port;
+  if (port < 0 || port > 65535) {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      path: "health_check_endpoint_port",
+      message: `health_check_endpoint_port must be a port, but is ${port}.`,
+      mend: "Write 1 to 65535, or leave it out for 8083.",
+    });
+  }
+  const name = conf.health_check_endpoint_name;
+  if (/^\/|[{}]/.test(name.replace(/\{[^{}]+\}/g, ""))) {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", WARNING, {
+      path: "health_check_endpoint_name",
+      message: "A slash ahead of health_check_endpoint_name is dropped, and a single brace stands for itself.",
+      mend: "Write the path without its first slash; {any} stands for one segment.",
+    });
+  }
+  return { host: conf.sluice.health.host, port: port || 8083, endpoint: name.replace(/^\/+/, "") || "health" };
+}
+
+type Level = Config["logging"]["level"];
+const LEVELS: readonly string[] = ["error", "warn", "info", "debug"] satisfies Level[];
+
+/** TYK_LOGLEVEL and TYK_LOGFORMAT win over the configuration, `debug` over all. */
+export function loggingOf(conf: PumpConf, variables: Variables, debug: boolean, draft: Draft): Config["logging"] {
+  const forced = variables.read("TYK_LOGLEVEL")?.toLowerCase() ?? "";
+  const wanted = conf.log_level.toLowerCase() || "info";
+  if (forced === "" && !LEVELS.includes(wanted)) {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      path: "log_level",
+      message: `log_level must be "error", "warn", "info" or "debug", but is ${JSON.stringify(conf.log_level)}.`,
+      mend: wanted === "warning" ? 'Write "warn".' : "Correct it, or set TYK_LOGLEVEL.",
+    });
+  }
+  const chosen = forced || wanted;
+  const format = variables.read("TYK_LOGFORMAT") || conf.log_format;
+  return {
+    level: debug ? "debug" : LEVELS.includes(chosen) ? (chosen as Level) : "info",
+    format: format === "json" || format === "legacy" ? format : "text",
+  };
+}
+
+/** What Tyk Pump does beside delivering, and Sluice does not do yet. */
+export function reportMissingParts(conf: PumpConf, variables: Variables, draft: Draft): void {
+  variables.takeUnread("TYK_PMP_UPTIMEPUMPCONFIG_");
+  if (!conf.dont_purge_uptime_data) {
+    draft.report("SLUICE_CONFIG_NOT_BUILT", WARNING, {
+      place: draft.isSet("dont_purge_uptime_data") ? draft.placeOf("dont_purge_uptime_data") : "dont_purge_uptime_data",
+      message: "Uptime records are to be delivered, which is not built yet; they are left where they are.",
+      mend: 'Set "dont_purge_uptime_data": true to say that this is meant.',
+    });
+  }
+  if (variables.read("TYK_INSTRUMENTATION") === "1") {
+    draft.report("SLUICE_CONFIG_NOT_BUILT", WARNING, {
+      place: "TYK_INSTRUMENTATION",
+      message: "Instrumentation over statsd is not built yet.",
+      mend: "Scrape /metrics instead.",
+    });
+  }
+  if (variables.read("TYK_PMP_BUILDDEMODATA")) {
+    draft.report("SLUICE_CONFIG_NOT_BUILT", ERROR, {
+      place: "TYK_PMP_BUILDDEMODATA",
+      message: "It asks for demonstration data instead of what Redis holds, which is not built yet.",
+      mend: "Unset it.",
+    });
+  }
+  const { pumps: _, analytics_storage_config: __, kv: ___, uptime_pump_config: ____, ...plain } = conf;
+  for (const path of secretReferences(plain, "")) {
+    draft.report("SLUICE_CONFIG_NOT_BUILT", WARNING, {
+      path,
+      message: `${path} refers to a secret store, which is not built yet; the text is used as it is.`,
+      mend: "Give the value itself.",
+    });
+  }
+}

@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { LOG_ERROR_CODES, LogError } from "./errors.ts";
+
+export type Db = Database.Database;
+
+/** Large: a chunk's blob is about a megabyte. */
+const PAGE_BYTES = 16 * 1024;
+/** The write-ahead log is cut back to this after a burst. */
+const WAL_BYTES = 64 * 1024 * 1024;
+const VERSION = 1;
+
+const SCHEMA = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+-- ends: 32-bit words, the end of each record in data. AUTOINCREMENT: an id is never used twice.
+CREATE TABLE chunk (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, list TEXT NOT NULL, records INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  at INTEGER NOT NULL, ends BLOB NOT NULL, data BLOB NOT NULL);
+CREATE INDEX chunk_of_list ON chunk (list, id, records, bytes, at);
+CREATE TABLE sink (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE done (chunk INTEGER NOT NULL, sink TEXT NOT NULL, PRIMARY KEY (chunk, sink)) WITHOUT ROWID;
+CREATE TABLE letter (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, list TEXT NOT NULL, sink TEXT NOT NULL, chunk TEXT NOT NULL,
+  position INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL, raw BLOB NOT NULL,
+  UNIQUE (list, sink, chunk, position));
+`;
+
+/** Opens or makes the file, for this process alone. `nonce` tells its chunks from those of any other file. */
+export function openFile(folder: string): { db: Db; file: string; nonce: string } {
+  const file = join(folder, "log.db");
+  return naming(file, () => {
+    mkdirSync(folder, { recursive: true });
+    const db = new Database(file, { timeout: 0 });
+    try {
+      // Before anything is written, or they have no effect.
+      db.pragma(`page_size = ${PAGE_BYTES}`);
+      db.pragma("auto_vacuum = INCREMENTAL");
+      // Exclusive before the first access in WAL mode: the lock is held until the end, and no shared memory file is made.
+      db.pragma("locking_mode = EXCLUSIVE");
+      db.pragma("journal_mode = WAL");
+      db.pragma(`journal_size_limit = ${WAL_BYTES}`);
+      const nonce = db.transaction(() => prepareSchema(db, file)).exclusive();
+      return { db, file, nonce };
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  });
+}
+
+function prepareSchema(db: Db, file: string): string {
+  const version = db.pragma("user_version", { simple: true }) as number;
+  if (version > VERSION) {
+    throw new LogError(
+      LOG_ERROR_CODES.damaged,
+      `The log ${file} was written by a later version of Sluice; run that one, or move the file away.`,
+    );
+  }
+  if (version === 0) {
+    db.exec(SCHEMA);
+    db.prepare("INSERT INTO meta VALUES ('nonce', ?)").run(randomBytes(9).toString("base64url"));
+    db.pragma(`user_version = ${VERSION}`);
+  }
+  return db.prepare("SELECT value FROM meta WHERE name = 'nonce'").pluck().get() as string;
+}
+
+/** SQLite's result code -> ours, and what mends it. */
+const FAULTS: readonly [code: RegExp, ours: LogError["code"], mend: string][] = [
+  [/^SQLITE_(BUSY|LOCKED)/, LOG_ERROR_CODES.locked, "is in use by another process; stop it or choose another folder."],
+  [/^SQLITE_FULL/, LOG_ERROR_CODES.full, "cannot grow: its disk is full. Make room; nothing kept is lost."],
+  [/^SQLITE_(CORRUPT|NOTADB)/, LOG_ERROR_CODES.damaged, "is damaged or no log; move it away to begin a new one."],
+  [
+    /^SQLITE_(CANTOPEN|READONLY|PERM|IOERR)/,
+    LOG_ERROR_CODES.unavailable,
+    "cannot be read or written; check its folder, its owner and its disk.",
+  ],
+];
+
+/** Runs `work`, with SQLite's errors made ours: they name the file and the mend. */
+export function naming<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof LogError) throw error;
+    const code = (error as { code?: unknown }).code;
+    const text = typeof code === "string" ? code : "";
+    const known = FAULTS.find(([word]) => word.test(text));
+    if (known !== undefined) throw new LogError(known[1], `The log ${file} ${known[2]} (${text})`, error);
+    if (text === "EACCES" || text === "ENOTDIR" || text === "EEXIST" || text === "ENOSPC" || text === "EROFS") {
+      throw new LogError(LOG_ERROR_CODES.unavailable, `The folder of the log ${file} cannot be made (${text}).`, error);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,207 @@
+import type { Statement } from "better-sqlite3";
+import type { Cut } from "./cut.ts";
+import type { DeadLetter, KnownSink, SinkEntry } from "./log.ts";
+import { type Db, naming, openFile } from "./sqlite-schema.ts";
+
+/** Pages given back to the file system in one sweep. */
+const VACUUM_PAGES = 2000;
+
+export interface NewLetter {
+  sink: string;
+  chunk: string;
+  index: number;
+  reason: string;
+  raw: Uint8Array;
+}
+
+/** The tables and their statements; each method is one transaction. Throws LogError. */
+export class SqliteStore {
+  readonly file: string;
+  readonly nonce: string;
+  /** Chunks up to this id are older than this process: they may have been delivered before. */
+  readonly oldUpTo: number;
+  readonly #db: Db;
+  readonly #statements = new Map<string, Statement<unknown[]>>();
+
+  constructor(folder: string) {
+    const { db, file, nonce } = openFile(folder);
+    this.#db = db;
+    this.file = file;
+    this.nonce = nonce;
+    this.oldUpTo = this.#sql("SELECT ifnull(max(id), 0) FROM chunk").pluck().get() as number;
+    this.#sync("NORMAL");
+  }
+
+  append(list: string, cuts: readonly Cut[]): number {
+    if (cuts.length === 0) return 0;
+    const insert = this.#sql("INSERT INTO chunk (list, records, bytes, at, ends, data) VALUES (?, ?, ?, ?, ?, ?)");
+    const at = Date.now();
+    return this.#durably(() => {
+      for (const { ends, data } of cuts) {
+        insert.run(
+          list,
+          ends.length,
+          data.length,
+          at,
+          Buffer.from(ends.buffer, ends.byteOffset, ends.byteLength),
+          data,
+        );
+      }
+      return cuts.length;
+    });
+  }
+
+  unread(list: string, sink: string, after: number, limit: number): { id: number; records: number }[] {
+    const select = this.#sql(
+      `SELECT id, records FROM chunk WHERE list = ? AND id > ?
+       AND NOT EXISTS (SELECT 1 FROM done WHERE chunk = id AND sink = ?) ORDER BY id LIMIT ?`,
+    );
+    return this.#naming(() => select.all(list, after, sink, limit)) as { id: number; records: number }[];
+  }
+
+  /** The end of each record; null: no such chunk. */
+  ends(id: number): Uint32Array | null {
+    const blob = this.#naming(() => this.#sql("SELECT ends FROM chunk WHERE id = ?").pluck().get(id));
+    return blob === undefined ? null : new Uint32Array(Uint8Array.from(blob as Buffer).buffer);
+  }
+
+  data(id: number, start: number, bytes: number): Buffer | null {
+    const select = this.#sql("SELECT substr(data, ?, ?) FROM chunk WHERE id = ?").pluck();
+    return (this.#naming(() => select.get(start + 1, bytes, id)) as Buffer | undefined) ?? null;
+  }
+
+  /** How many were not done before. */
+  markDone(sink: string, ids: readonly number[]): number {
+    // Only what is there: a mark of a deleted chunk would stay for ever.
+    const insert = this.#sql("INSERT OR IGNORE INTO done SELECT id, ? FROM chunk WHERE id = ?");
+    return this.#transaction(() => ids.reduce((sum, id) => sum + insert.run(sink, id).changes, 0));
+  }
+
+  /** Deletes what all registered sinks are done with, of these chunks or (null) of all of the list. */
+  deleteDone(list: string, candidates: ReadonlySet<number> | null): number {
+    const sinks = this.#naming(() => this.#sql("SELECT count(*) FROM sink").pluck().get()) as number;
+    if (sinks === 0 || candidates?.size === 0) return 0;
+    const rule = "(SELECT count(*) FROM done JOIN sink ON sink.name = done.sink WHERE done.chunk = chunk.id) = ?";
+    const ids =
+      candidates === null
+        ? (this.#naming(() =>
+            this.#sql(`SELECT id FROM chunk WHERE list = ? AND ${rule}`).pluck().all(list, sinks),
+          ) as number[])
+        : [...candidates];
+    const deleteChunk = this.#sql(`DELETE FROM chunk WHERE id = ? AND ${rule}`);
+    const deleteMarks = this.#sql("DELETE FROM done WHERE chunk = ?");
+    const swept = this.#transaction(() => {
+      let n = 0;
+      for (const id of ids) {
+        if (deleteChunk.run(id, sinks).changes === 0) continue;
+        deleteMarks.run(id);
+        n++;
+      }
+      return n;
+    });
+    if (swept > 0) this.#naming(() => this.#db.pragma(`incremental_vacuum(${VACUUM_PAGES})`));
+    return swept;
+  }
+
+  backlog(list: string, sink: string): { chunks: number; records: number; oldest: number | null } {
+    const select = this.#sql(
+      `SELECT count(*) AS chunks, ifnull(sum(records), 0) AS records, min(at) AS oldest FROM chunk WHERE list = ?
+       AND NOT EXISTS (SELECT 1 FROM done WHERE chunk = id AND sink = ?)`,
+    );
+    return this.#naming(() => select.get(list, sink)) as { chunks: number; records: number; oldest: number | null };
+  }
+
+  usage(): { bytes: number; records: number } {
+    const select = this.#sql("SELECT ifnull(sum(bytes), 0) AS bytes, ifnull(sum(records), 0) AS records FROM chunk");
+    return this.#naming(() => select.get()) as { bytes: number; records: number };
+  }
+
+  writeSinks(sinks: readonly SinkEntry[]): void {
+    const insert = this.#sql("INSERT OR REPLACE INTO sink VALUES (?, ?, ?)");
+    const now = Date.now();
+    this.#transaction(() => {
+      for (const { name, fingerprint } of sinks) insert.run(name, fingerprint, now);
+    });
+  }
+
+  sinks(): KnownSink[] {
+    return this.#naming(() => this.#sql("SELECT name, fingerprint, seen FROM sink").all()) as KnownSink[];
+  }
+
+  forgetSink(name: string): void {
+    this.#transaction(() => {
+      this.#sql("DELETE FROM sink WHERE name = ?").run(name);
+      this.#sql("DELETE FROM done WHERE sink = ?").run(name);
+    });
+  }
+
+  /** A letter written twice stays one. */
+  writeLetters(list: string, letters: readonly NewLetter[]): void {
+    if (letters.length === 0) return;
+    const insert = this.#sql(
+      `INSERT OR IGNORE INTO letter (list, sink, chunk, position, reason, at, raw) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    );
+    const at = Date.now();
+    this.#durably(() => {
+      for (const { sink, chunk, index, reason, raw } of letters) insert.run(list, sink, chunk, index, reason, at, raw);
+    });
+  }
+
+  countLetters(list: string, sink: string): { records: number; bytes: number } {
+    const select = this.#sql(
+      "SELECT count(*) AS records, ifnull(sum(length(raw)), 0) AS bytes FROM letter WHERE list = ? AND sink = ?",
+    );
+    return this.#naming(() => select.get(list, sink)) as { records: number; bytes: number };
+  }
+
+  readLetters(list: string, after: number, limit: number): DeadLetter[] {
+    const select = this.#sql(
+      `SELECT CAST(id AS TEXT) AS id, sink, chunk, position AS "index", reason, at, raw FROM letter
+       WHERE list = ? AND letter.id > ? ORDER BY letter.id LIMIT ?`,
+    );
+    return this.#naming(() => select.all(list, after, limit)) as DeadLetter[];
+  }
+
+  dropLetters(list: string, ids: readonly number[]): number {
+    const remove = this.#sql("DELETE FROM letter WHERE list = ? AND id = ?");
+    return this.#transaction(() => ids.reduce((sum, id) => sum + remove.run(list, id).changes, 0));
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /**
+   * Synced before it returns. The rest need not be: a mark that a power cut undoes is a redelivery, and the write-ahead
+   * log is replayed in order, so that no mark can outlive the letter or the chunk before it.
+   */
+  #durably<T>(work: () => T): T {
+    this.#sync("FULL");
+    try {
+      return this.#transaction(work);
+    } finally {
+      this.#sync("NORMAL");
+    }
+  }
+
+  #sync(level: "FULL" | "NORMAL"): void {
+    this.#db.pragma(`synchronous = ${level}`);
+  }
+
+  #transaction<T>(work: () => T): T {
+    return this.#naming(() => this.#db.transaction(work).immediate());
+  }
+
+  #naming<T>(work: () => T): T {
+    return naming(this.file, work);
+  }
+
+  #sql(text: string): Statement<unknown[]> {
+    let statement = this.#statements.get(text);
+    if (statement === undefined) {
+      statement = this.#db.prepare(text);
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+}

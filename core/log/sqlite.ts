@@ -1,0 +1,93 @@
+import { LOG_ERROR_CODES, LogError } from "./errors.ts";
+import { analyticsLists, DEFAULT_KEY_PREFIX, type GatewayList } from "./keys.ts";
+import type { DeliveryLog, SinkEntry } from "./log.ts";
+import { SqliteList } from "./sqlite-list.ts";
+import { SqliteStore } from "./sqlite-store.ts";
+
+export interface SqliteEngineConfig {
+  /** Holds `log.db`; made if it is not there. */
+  folder: string;
+  leaseMs: number;
+  chunkRecords: number;
+  chunkBytes: number;
+}
+
+export interface SqliteLogOptions {
+  /** The 22 analytics lists under Tyk's default prefix. */
+  lists?: readonly GatewayList[];
+}
+
+/** The delivery log in one file of one process: what is appended is the log's, there is nothing to claim. */
+export interface SqliteLog extends DeliveryLog {
+  /**
+   * Cuts the records into chunks of at most `chunkRecords` and `chunkBytes` and commits them, synced to disk, all or none.
+   * Answers the number of chunks. The bytes are copied.
+   */
+  append(list: string, records: readonly Uint8Array[]): number;
+}
+
+/**
+ * Opens nothing before `open`, which throws SLUICE_LOG_LOCKED when another process has the file. Leases live in memory:
+ * after a restart all is free, and what is older than the restart counts as redelivered.
+ */
+export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOptions = {}): SqliteLog {
+  let store: SqliteStore | null = null;
+  let connectedAt: number | null = null;
+
+  const opened = (): SqliteStore => {
+    if (store !== null) return store;
+    throw new LogError(LOG_ERROR_CODES.unavailable, `The log in ${config.folder} is not open; call open first.`);
+  };
+  const lists = (options.lists ?? analyticsLists(DEFAULT_KEY_PREFIX)).map(
+    ({ name, wire }) => new SqliteList(name, wire, opened, config),
+  );
+  const register = (sinks: readonly SinkEntry[]) => {
+    const known = new Set(
+      opened()
+        .sinks()
+        .map(({ name }) => name),
+    );
+    opened().writeSinks(sinks);
+    if (sinks.some(({ name }) => !known.has(name))) for (const list of lists) list.sinksChanged();
+  };
+
+  return {
+    lists,
+    async open(sinks) {
+      if (store === null) {
+        store = new SqliteStore(config.folder);
+        connectedAt = performance.now();
+      }
+      register(sinks);
+    },
+    async register(sinks) {
+      register(sinks);
+    },
+    append(list, records) {
+      opened();
+      const target = lists.find(({ name }) => name === list);
+      if (target === undefined) {
+        throw new LogError(LOG_ERROR_CODES.refused, `The log in ${config.folder} has no list named ${list}.`);
+      }
+      return target.append(records);
+    },
+    async sinks() {
+      return opened().sinks();
+    },
+    async forgetSink(name) {
+      opened().forgetSink(name);
+      for (const list of lists) list.forget(name);
+    },
+    async usage() {
+      return opened().usage();
+    },
+    async close() {
+      store?.close();
+      store = null;
+      connectedAt = null;
+    },
+    get connectedAt() {
+      return connectedAt;
+    },
+  };
+}

@@ -41,6 +41,8 @@ export interface SinkStatus {
   lag: { chunks: number; records: number; oldestMs: number };
   /** In hand: taken and not yet acknowledged. */
   held: { chunks: number; records: number };
+  /** Of all actors that ran for it, seconds. */
+  cpuSeconds: number;
   actors: ActorStatus[];
   /** From hand-over to settlement of a piece: cumulative counts for the bounds in LATENCY_BOUNDS_MS, the last for more. */
   latency: { counts: number[]; sumMs: number; count: number };

@@ -1,0 +1,198 @@
+import { Worker } from "node:worker_threads";
+import type { CloseReason } from "@sluice/sdk";
+import type { FromThread, Hello, Limits, Ready, ToThread, WireError, WirePart } from "@sluice/sdk/runtime";
+import { ENDED_BY_RUNTIME } from "./exit-codes.ts";
+import { guardHeap, type HeapLimits, type HeapSample, resourceLimits } from "./heap-guard.ts";
+
+export type ActorState = "starting" | "opening" | "open" | "draining" | "closing" | "ended";
+
+/** Why a thread ended. Only a crash makes the records in its hands suspect. */
+export interface Exit {
+  kind: "closed" | "crash" | "memory" | "silent" | "deadline" | "failed" | "killed";
+  reason: string;
+}
+
+export interface ActorEvents {
+  ready(ready: Ready): Limits;
+  opened(kind: "writer" | "gatherer"): void;
+  message(message: Extract<FromThread, { t: "release" | "settled" | "returned" | "waiting" | "report" }>): void;
+  /** The configuration is at fault. The thread is closed next, by the listener. */
+  fatal(during: string, error: WireError): void;
+  /** Comes exactly once; every batch in its hands is open again. */
+  exit(exit: Exit): void;
+}
+
+const START_MS = 10_000;
+const WATCH_MS = 1000;
+const THREAD = new URL("./thread.ts", import.meta.url);
+
+/** One life of an actor's thread, from start to exit. */
+export class Actor {
+  state: ActorState = "starting";
+  heap: HeapSample = { heap: 0, external: 0 };
+  /** Seconds of CPU, as last sampled. */
+  cpuSeconds = 0;
+  /** 0 to 1 over the last watch. */
+  eventLoopUse = 0;
+  readonly #worker: Worker;
+  readonly #events: ActorEvents;
+  readonly #stopGuard: () => void;
+  readonly #watch: NodeJS.Timeout;
+  #startTimer: NodeJS.Timeout | null;
+  #exit: Exit | null = null;
+  limits: Limits | null = null;
+  #heard = performance.now();
+  #waiters: { for: "drained" | "closed"; resolve: () => void }[] = [];
+  #loop: ReturnType<Worker["performance"]["eventLoopUtilization"]> | undefined;
+
+  constructor(hello: Hello, heap: HeapLimits, events: ActorEvents, output: (line: string) => void) {
+    this.#events = events;
+    this.#worker = new Worker(THREAD, {
+      name: `${hello.sink}#${hello.actor}`,
+      execArgv: [],
+      // A plugin sees no variable of the host but the zone that times are written in.
+      env: process.env.TZ === undefined ? {} : { TZ: process.env.TZ },
+      stdout: true,
+      stderr: true,
+      resourceLimits: resourceLimits(heap),
+    });
+    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => output(text.trimEnd()));
+    }
+    this.#worker.on("message", (message: FromThread) => this.#receive(message));
+    this.#worker.on("messageerror", (error) => this.kill({ kind: "crash", reason: `unreadable message: ${error.message}` }));
+    this.#worker.on("error", (error) => this.#failed(error));
+    this.#worker.on("exit", (code) => this.#exited(code));
+    this.#stopGuard = guardHeap(this.#worker, heap, {
+      sample: (sample) => {
+        this.heap = sample;
+      },
+      exceeded: (reason) => this.kill({ kind: "memory", reason }),
+    });
+    this.#startTimer = setTimeout(() => {
+      this.kill({ kind: "failed", reason: `its plugin was not loaded within ${START_MS} ms` });
+    }, START_MS);
+    this.#watch = setInterval(() => this.#look(), WATCH_MS);
+    this.#post(hello);
+  }
+
+  send(seq: number, part: WirePart, alone: boolean): void {
+    this.#post({ t: "batch", seq, part, alone });
+  }
+
+  revoke(seqs: number[]): void {
+    if (this.state === "open") this.#post({ t: "revoke", seqs });
+  }
+
+  /** Lets calls in flight finish; resolves then, or at the deadline, or when the thread ends. */
+  async drain(reason: CloseReason, deadline: number): Promise<void> {
+    if (this.state !== "open") return;
+    this.state = "draining";
+    this.#post({ t: "drain", reason, deadline });
+    await this.#reached("drained", deadline);
+  }
+
+  /** Closes the plugin and ends the thread, at the deadline by force. */
+  async close(reason: CloseReason, deadline: number): Promise<void> {
+    if (this.#exit || this.state === "ended") return;
+    if (this.state !== "starting") {
+      this.state = "closing";
+      this.#post({ t: "close", reason, deadline });
+      await this.#reached("closed", deadline);
+    }
+    this.kill({ kind: "closed", reason });
+  }
+
+  /** Ends the thread. Not awaited: native code may hold it for a while, and its memory is ours again only after `exit`. */
+  kill(exit: Exit): void {
+    this.#exit ??= exit;
+    void this.#worker.terminate();
+  }
+
+  #post(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromThread): void {
+    this.#heard = performance.now();
+    if (this.#exit) return;
+    switch (message.t) {
+      case "ready":
+        if (this.#startTimer) clearTimeout(this.#startTimer);
+        this.#startTimer = null;
+        this.state = "opening";
+        this.limits = this.#events.ready(message);
+        this.#post({ t: "open", limits: this.limits, deadline: Date.now() + this.limits.ms.open });
+        break;
+      case "unsupported":
+        this.kill({ kind: "failed", reason: unsupported(message.api, message.missing) });
+        break;
+      case "opened":
+        if (this.state !== "opening") break;
+        this.state = "open";
+        this.#events.opened(message.kind);
+        break;
+      case "fatal":
+        if (this.#startTimer) clearTimeout(this.#startTimer);
+        this.#events.fatal(message.during, message.error);
+        break;
+      case "drained":
+      case "closed":
+        for (const waiter of this.#waiters) if (waiter.for === message.t) waiter.resolve();
+        break;
+      default:
+        this.#events.message(message);
+    }
+  }
+
+  #reached(what: "drained" | "closed", deadline: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, deadline - Date.now()));
+      const done = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#waiters.push({ for: what, resolve: done });
+    });
+  }
+
+  /** A thread that says nothing is stuck in a loop: not even its report of each second comes. */
+  #look(): void {
+    this.eventLoopUse = this.#worker.performance.eventLoopUtilization(this.#loop).utilization;
+    this.#loop = this.#worker.performance.eventLoopUtilization();
+    this.#worker.cpuUsage().then(
+      ({ user, system }) => {
+        this.cpuSeconds = (user + system) / 1e6;
+      },
+      () => {},
+    );
+    if (!this.limits || this.#exit) return;
+    const { write, add, flush, open, grace } = this.limits.ms;
+    const longest = Math.max(this.state === "opening" ? open : 0, write, add, flush) + grace;
+    const silent = performance.now() - this.#heard;
+    if (silent > longest) {
+      this.kill({ kind: "silent", reason: `it has said nothing for ${Math.round(silent / 1000)} s: stuck in a loop` });
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { name, code, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { name: "", code: "", message: String(error) };
+    if (code === "ERR_WORKER_OUT_OF_MEMORY") this.#exit ??= { kind: "memory", reason: "it ran out of heap" };
+    else this.#exit ??= { kind: "crash", reason: `${name || "thrown"}${code ? ` (${code})` : ""}: ${message}` };
+  }
+
+  #exited(code: number): void {
+    this.state = "ended";
+    this.#stopGuard();
+    clearInterval(this.#watch);
+    if (this.#startTimer) clearTimeout(this.#startTimer);
+    for (const waiter of this.#waiters) waiter.resolve();
+    if (code === ENDED_BY_RUNTIME) this.#exit ??= { kind: "deadline", reason: "a call ignored its deadline" };
+    this.#events.exit(this.#exit ?? { kind: "crash", reason: `it exited with code ${code}` });
+  }
+}
+
+function unsupported(api: number, missing: string[]): string {
+  if (missing.length > 0) return `it needs what this host does not have: ${missing.join(", ")}; update Sluice`;
+  return `it speaks version ${api} of the plugin protocol, which this host does not; update the plugin or Sluice`;
+}

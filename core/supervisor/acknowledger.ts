@@ -1,0 +1,97 @@
+import type { ListLog } from "../log/log.ts";
+import type { Holding } from "./holding.ts";
+
+const RETRY_MS = 1000;
+
+export interface AcknowledgerEvents {
+  acknowledged(holdings: readonly Holding[]): void;
+  failed(error: unknown): void;
+  /** More dead letters than allowed. They are not stored, and the chunk is not acknowledged. */
+  overflow(holding: Holding): void;
+}
+
+/**
+ * Acknowledges finished chunks of one sink: first their dead letters are stored, then the chunk is done, never the
+ * other way round. What the log does not take is tried again. Acknowledgements of one turn travel together.
+ */
+export class Acknowledger {
+  readonly #sink: string;
+  readonly #bound: { records: number; bytes: number };
+  readonly #events: AcknowledgerEvents;
+  #waiting = new Map<ListLog, Holding[]>();
+  #flushing: Promise<void> | null = null;
+  #retry: NodeJS.Timeout | null = null;
+
+  constructor(sink: string, bound: { records: number; bytes: number }, events: AcknowledgerEvents) {
+    this.#sink = sink;
+    this.#bound = bound;
+    this.#events = events;
+  }
+
+  /** Finished chunks whose acknowledgement is not yet known to have arrived. */
+  get pending(): Holding[] {
+    return [...this.#waiting.values()].flat();
+  }
+
+  finished(holding: Holding): void {
+    const list = this.#waiting.get(holding.list);
+    if (list) list.push(holding);
+    else this.#waiting.set(holding.list, [holding]);
+    if (!this.#retry) void this.flush();
+  }
+
+  /** Resolves when all that was finished is acknowledged, or has failed once more. */
+  async flush(): Promise<void> {
+    if (this.#retry) clearTimeout(this.#retry);
+    this.#retry = null;
+    while (this.#flushing) await this.#flushing;
+    if (this.#waiting.size === 0) return;
+    this.#flushing = this.#flush().finally(() => {
+      this.#flushing = null;
+    });
+    await this.#flushing;
+    if (this.#waiting.size > 0 && !this.#retry) void this.flush();
+  }
+
+  /** Forgets these: they are in other hands. */
+  forget(list: ListLog): void {
+    this.#waiting.delete(list);
+  }
+
+  async #flush(): Promise<void> {
+    const batches = [...this.#waiting];
+    this.#waiting.clear();
+    await Promise.all(batches.map(([list, holdings]) => this.#acknowledge(list, holdings)));
+  }
+
+  async #acknowledge(list: ListLog, holdings: Holding[]): Promise<void> {
+    const kept: Holding[] = [];
+    try {
+      for (const holding of holdings) {
+        if (holding.letters.length > 0 && !(await this.#store(list, holding))) {
+          this.#events.overflow(holding);
+          continue;
+        }
+        kept.push(holding);
+      }
+      await list.ack(
+        this.#sink,
+        kept.map(({ ref }) => ref),
+      );
+      this.#events.acknowledged(kept);
+    } catch (error) {
+      const waiting = this.#waiting.get(list) ?? [];
+      this.#waiting.set(list, [...holdings.filter((holding) => holding.open === 0), ...waiting]);
+      this.#retry ??= setTimeout(() => void this.flush(), RETRY_MS);
+      this.#events.failed(error);
+    }
+  }
+
+  async #store(list: ListLog, holding: Holding): Promise<boolean> {
+    const { records, bytes } = await list.letters(this.#sink);
+    if (records + holding.letters.length > this.#bound.records || bytes > this.#bound.bytes) return false;
+    await list.reject(this.#sink, holding.ref, holding.letters);
+    holding.letters = [];
+    return true;
+  }
+}

@@ -1,0 +1,109 @@
+import type { ChunkRef, ListLog } from "../log/log.ts";
+import type { SlabPool } from "./slabs.ts";
+
+/** Records [from, to) of a chunk in a slab. Pinned as long as an actor may read it. */
+export interface Loaded {
+  readonly chunk: string;
+  readonly from: number;
+  readonly to: number;
+  readonly slab: SharedArrayBuffer;
+  readonly at: number;
+  readonly bytes: number;
+  pins: number;
+}
+
+export type LoadResult = Loaded | "missing" | "too large";
+
+/** What is kept unpinned for sinks that come a little later, bytes. */
+const KEEP_BYTES = 16 * 2 ** 20;
+/** Before anything was read from a list. */
+const FIRST_GUESS_BYTES = 1200;
+/** What a page has besides its records: offsets and framing. */
+const OVERHEAD_A_RECORD = 24;
+
+/** Reads each chunk once for all sinks that want it at about the same time. */
+export class ChunkReader {
+  readonly #pool: SlabPool;
+  readonly #largestRecord: number;
+  /** Oldest first. */
+  #loaded = new Map<string, Loaded[]>();
+  #reading = new Map<string, Promise<LoadResult>>();
+  #meanBytes = new Map<ListLog, number>();
+  #unpinnedBytes = 0;
+
+  constructor(pool: SlabPool, largestRecord: number) {
+    this.#pool = pool;
+    this.#largestRecord = largestRecord;
+  }
+
+  /** The records of the chunk from `from` on, as many as fit a slab; pinned once for the caller. Throws LogError. */
+  async load(list: ListLog, ref: ChunkRef, from: number): Promise<LoadResult> {
+    for (;;) {
+      const known = this.#loaded.get(ref.chunk)?.find((loaded) => loaded.from <= from && from < loaded.to);
+      if (known) return this.#pin(known);
+      const reading = this.#reading.get(ref.chunk);
+      if (!reading) break;
+      await reading.catch(() => {});
+    }
+    const reading = this.#read(list, ref, from).finally(() => this.#reading.delete(ref.chunk));
+    this.#reading.set(ref.chunk, reading);
+    return reading;
+  }
+
+  unpin(loaded: Loaded): void {
+    if (--loaded.pins > 0) return;
+    this.#unpinnedBytes += loaded.slab.byteLength;
+    this.#evict();
+  }
+
+  async #read(list: ListLog, ref: ChunkRef, from: number): Promise<LoadResult> {
+    const mean = this.#meanBytes.get(list) ?? FIRST_GUESS_BYTES;
+    const hoped = (ref.records - from) * (mean * 1.1 + OVERHEAD_A_RECORD);
+    let slab = this.#pool.take(hoped);
+    try {
+      let result = await list.read(ref, from, slab);
+      if ("need" in result) {
+        if (result.need > this.#largestRecord) return this.#give(slab, "too large");
+        this.#pool.give(slab);
+        slab = this.#pool.take(0, result.need);
+        result = await list.read(ref, from, slab);
+      }
+      if ("missing" in result) return this.#give(slab, "missing");
+      if ("need" in result) return this.#give(slab, "too large");
+      this.#meanBytes.set(list, mean * 0.8 + (result.bytes / (result.to - from)) * 0.2);
+      // Pinned from the start: it could be evicted before the caller sees it.
+      const loaded = { chunk: ref.chunk, from, slab, pins: 1, ...result };
+      const pages = this.#loaded.get(ref.chunk);
+      if (pages) pages.push(loaded);
+      else this.#loaded.set(ref.chunk, [loaded]);
+      return loaded;
+    } catch (error) {
+      this.#pool.give(slab);
+      throw error;
+    }
+  }
+
+  #give<R>(slab: SharedArrayBuffer, result: R): R {
+    this.#pool.give(slab);
+    return result;
+  }
+
+  #pin(loaded: Loaded): Loaded {
+    if (loaded.pins++ === 0) this.#unpinnedBytes -= loaded.slab.byteLength;
+    return loaded;
+  }
+
+  #evict(): void {
+    for (const [chunk, pages] of this.#loaded) {
+      if (this.#unpinnedBytes <= KEEP_BYTES) return;
+      const kept = pages.filter((page) => page.pins > 0);
+      for (const page of pages) {
+        if (page.pins > 0) continue;
+        this.#unpinnedBytes -= page.slab.byteLength;
+        this.#pool.give(page.slab);
+      }
+      if (kept.length > 0) this.#loaded.set(chunk, kept);
+      else this.#loaded.delete(chunk);
+    }
+  }
+}

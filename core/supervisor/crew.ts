@@ -1,0 +1,251 @@
+import type { CloseReason, LogLevel } from "@sluice/sdk";
+import { backoff, type FromThread, type Hello, OPEN_BACKOFF, PROTOCOL, type WirePart } from "@sluice/sdk/runtime";
+import { Actor, type Exit } from "../actor/actor.ts";
+import { type Credit, creditFor, limitsFor } from "../actor/limits.ts";
+import { PROBE_MS, RestartPolicy } from "../actor/restart-policy.ts";
+import type { SinkConfig } from "../config/config.ts";
+import type { Logger } from "../logging/index.ts";
+import type { ActorStatus, SinkState } from "./status.ts";
+
+const MiB = 2 ** 20;
+const CLOSE_MS = 3000;
+/** A sink whose calls fail for so long is not ready. */
+const UNREADY_MS = 60_000;
+/** Buffers may take so much more than the heap. */
+const EXTERNAL_SHARE = 2;
+/** What a thread says is hostile: a level must be one of ours. */
+const LEVELS: ReadonlySet<string> = new Set(["debug", "info", "warn", "error"] satisfies LogLevel[]);
+
+export interface CrewEvents {
+  /** An actor can take records. */
+  opened(actor: number): void;
+  message(actor: number, message: Extract<FromThread, { t: "release" | "settled" | "returned" }>): void;
+  /** An actor's thread is gone: all that it had is open again. */
+  exit(actor: number, exit: Exit): void;
+  /** No actor runs until the next probe: hand back what is held. */
+  suspended(): void;
+}
+
+interface Seat {
+  actor: Actor | null;
+  timer: NodeJS.Timeout | null;
+  credit: Credit | null;
+}
+
+/** The actors of one sink: started, restarted with backoff, suspended when that does not help, and probed. */
+export class Crew {
+  state: SinkState = "starting";
+  /** Why it is not ready; null when all is well. */
+  reason: string | null = null;
+  restarts = 0;
+  kind: "writer" | "gatherer" = "writer";
+  #failingSince: number | null = null;
+  readonly #sink: SinkConfig;
+  readonly #events: CrewEvents;
+  readonly #logger: Logger;
+  readonly #seats: Seat[];
+  readonly #policy = new RestartPolicy();
+  #probe: NodeJS.Timeout | null = null;
+  #stopping = false;
+  /** A crash in a flush halves what a gather may hold. */
+  #gatherShare = 1;
+  #cpuOfEnded = 0;
+
+  constructor(sink: SinkConfig, logger: Logger, events: CrewEvents) {
+    this.#sink = sink;
+    this.#events = events;
+    this.#logger = logger;
+    this.#seats = Array.from({ length: sink.actors }, () => ({ actor: null, timer: null, credit: null }));
+  }
+
+  start(): void {
+    for (let i = 0; i < this.#seats.length; i++) this.#seat(i);
+  }
+
+  /** A back end that fails for a short while is no reason to take the instance out of service. */
+  get ready(): boolean {
+    const failing = this.#failingSince !== null && performance.now() - this.#failingSince > UNREADY_MS;
+    return this.state === "open" && !failing;
+  }
+
+  /** Actors that can take records. */
+  open(): number[] {
+    return this.#seats.flatMap(({ actor }, i) => (actor?.state === "open" ? [i] : []));
+  }
+
+  credit(actor: number): Credit | null {
+    const seat = this.#seats[actor];
+    return seat?.actor?.state === "open" ? seat.credit : null;
+  }
+
+  send(actor: number, seq: number, part: WirePart, alone: boolean): void {
+    this.#seats[actor]?.actor?.send(seq, part, alone);
+  }
+
+  revoke(actor: number, seqs: number[]): void {
+    this.#seats[actor]?.actor?.revoke(seqs);
+  }
+
+  /** What made it crash is found: it does not count against the sink. */
+  forgive(): void {
+    this.#policy.reset();
+  }
+
+  narrowGathers(): void {
+    this.#gatherShare = Math.max(this.#gatherShare / 2, 1 / 64);
+  }
+
+  suspend(reason: string): void {
+    if (this.state === "suspended" || this.#stopping) return;
+    this.state = "suspended";
+    this.reason = reason;
+    this.#logger.error(`sink ${this.#sink.name} is suspended, its backlog waits in the log: ${reason}`, {
+      probe_in_seconds: PROBE_MS / 1000,
+    });
+    for (const seat of this.#seats) {
+      if (seat.timer) clearTimeout(seat.timer);
+      seat.timer = null;
+      void seat.actor?.close("suspend", Date.now() + CLOSE_MS);
+    }
+    this.#events.suspended();
+    this.#probe = setTimeout(() => this.probe(), PROBE_MS);
+    this.#probe.unref();
+  }
+
+  /** Tries again now. The first crash suspends it anew. */
+  probe(): void {
+    if (this.state !== "suspended" || this.#stopping) return;
+    if (this.#probe) clearTimeout(this.#probe);
+    this.#probe = null;
+    this.state = "starting";
+    this.#policy.exhaust(performance.now());
+    for (let i = 0; i < this.#seats.length; i++) if (!this.#seats[i]!.actor) this.#seat(i);
+  }
+
+  /** Lets calls in flight finish until the first deadline, then closes until the second. */
+  async stop(reason: CloseReason, drainUntil: number, closeUntil: number): Promise<void> {
+    this.#stopping = true;
+    if (this.#probe) clearTimeout(this.#probe);
+    this.state = "draining";
+    await Promise.all(
+      this.#seats.map(async ({ actor, timer }) => {
+        if (timer) clearTimeout(timer);
+        await actor?.drain(reason, drainUntil);
+        await actor?.close(reason, closeUntil);
+      }),
+    );
+    this.state = "stopped";
+  }
+
+  status(): ActorStatus[] {
+    return this.#seats.flatMap(({ actor }, i) =>
+      actor
+        ? [
+            {
+              actor: i,
+              state: stateOf(actor),
+              cpuSeconds: actor.cpuSeconds,
+              heapBytes: actor.heap.heap,
+              externalBytes: actor.heap.external,
+              eventLoopUse: actor.eventLoopUse,
+            },
+          ]
+        : [],
+    );
+  }
+
+  /** CPU of all actors that ever ran here, seconds. */
+  get cpuSeconds(): number {
+    return this.#cpuOfEnded + this.#seats.reduce((sum, { actor }) => sum + (actor?.cpuSeconds ?? 0), 0);
+  }
+
+  #seat(i: number): void {
+    const seat = this.#seats[i]!;
+    const sink = this.#sink;
+    seat.timer = null;
+    const actor = new Actor(
+      this.#hello(i),
+      { heap: sink.heapMb * MiB, external: sink.heapMb * MiB * EXTERNAL_SHARE },
+      {
+        ready: (ready) => {
+          if (this.state === "starting" || this.state === "restarting") this.state = "opening";
+          return limitsFor(ready, sink.timeoutMs, this.#gatherShare);
+        },
+        opened: (kind) => {
+          this.kind = kind;
+          this.state = "open";
+          this.reason = null;
+          this.#failingSince = null;
+          seat.credit = creditFor(actor.limits!, kind);
+          this.#events.opened(i);
+        },
+        message: (message) => this.#message(i, message),
+        fatal: (during, error) => this.suspend(`${during}() found its configuration at fault: ${error.message}`),
+        exit: (exit) => this.#exited(i, exit),
+      },
+      (line) => this.#logger.info(line, { sink: sink.name }),
+    );
+    seat.actor = actor;
+  }
+
+  #message(i: number, message: Extract<FromThread, { t: "release" | "settled" | "returned" | "waiting" | "report" }>): void {
+    if (message.t === "report") {
+      for (const { level, message: text, more } of message.log) {
+        const say = LEVELS.has(level) ? this.#logger[level as LogLevel] : this.#logger.info;
+        say(text, { ...more, sink: this.#sink.name });
+      }
+      if (message.dropped > 0) this.#logger.warn(`${message.dropped} log lines of sink ${this.#sink.name} were dropped`);
+    } else if (message.t === "waiting") {
+      this.reason = message.error === null ? null : `attempt ${message.attempt} failed: ${message.error.message}`;
+      this.#failingSince = message.error === null ? null : (this.#failingSince ?? performance.now());
+      if (message.error) this.#logger.warn(`sink ${this.#sink.name} will try again: ${message.error.message}`);
+    } else {
+      this.#events.message(i, message);
+    }
+  }
+
+  #exited(i: number, exit: Exit): void {
+    const seat = this.#seats[i]!;
+    this.#cpuOfEnded += seat.actor?.cpuSeconds ?? 0;
+    seat.actor = null;
+    this.#events.exit(i, exit);
+    if (this.#stopping || this.state === "suspended") return;
+    if (exit.kind === "failed") {
+      this.suspend(exit.reason);
+      return;
+    }
+    const verdict = this.#policy.ended(performance.now());
+    if (!verdict.restart) {
+      this.suspend(`its actor ended too often, last because ${exit.reason}`);
+      return;
+    }
+    this.restarts++;
+    if (this.open().length === 0) this.state = "restarting";
+    this.reason = `its actor ended: ${exit.reason}`;
+    const delay = backoff(verdict.attempt, OPEN_BACKOFF);
+    this.#logger.warn(`the actor of sink ${this.#sink.name} ended: ${exit.reason}`, { restart_in_ms: delay });
+    seat.timer = setTimeout(() => this.#seat(i), delay);
+  }
+
+  #hello(actor: number): Hello {
+    const { plugin, name, type, config, actors, timeoutMs, prepare } = this.#sink;
+    return {
+      t: "hello",
+      api: [PROTOCOL, PROTOCOL],
+      features: plugin.features,
+      entry: plugin.entry,
+      sink: name,
+      type,
+      config,
+      actor,
+      actors,
+      timeout: timeoutMs,
+      prepare,
+    };
+  }
+}
+
+function stateOf(actor: Actor): SinkState {
+  if (actor.state === "closing") return "draining";
+  return actor.state === "ended" ? "stopped" : actor.state;
+}

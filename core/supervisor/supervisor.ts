@@ -1,0 +1,138 @@
+import type { Config } from "../config/config.ts";
+import type { DeliveryLog, SinkEntry } from "../log/log.ts";
+import type { Logger } from "../logging/index.ts";
+import { ChunkReader } from "./chunk-reader.ts";
+import { ListDrain } from "./list-drain.ts";
+import { Sink } from "./sink.ts";
+import { SlabPool } from "./slabs.ts";
+import type { SinkStatus, Status } from "./status.ts";
+
+/** A larger record becomes a dead letter unread. */
+const LARGEST_RECORD = 256 * 2 ** 20;
+const REGISTER_MS = 10_000;
+const USAGE_MS = 2000;
+const REOPEN_MS = 1000;
+/** Of the time for a stop, what closing and handing back may take. */
+const CLOSE_SHARE = 0.12;
+
+export interface Supervisor {
+  /** Resolves when the actors are starting and the drain runs, whether or not the log can be reached yet. */
+  start(): Promise<void>;
+  status(): Status;
+  /** Hands nothing more out, lets calls finish, flushes gathers, gives the rest back. `released`: records handed back. */
+  stop(deadlineMs: number): Promise<{ released: number }>;
+  /** Nothing live and nothing unacknowledged in any sink that is not suspended, as last measured. */
+  idle(): boolean;
+  /** Measures lag and backlog now. */
+  measure(): Promise<void>;
+}
+
+/** Owns the drain: takes records from the log and feeds them to the actors. Decodes nothing, runs no plugin. */
+export function createSupervisor(parts: { config: Config; log: DeliveryLog; logger: Logger }): Supervisor {
+  const { config, log, logger } = parts;
+  const { delivery } = config;
+  const pool = new SlabPool();
+  const reader = new ChunkReader(pool, LARGEST_RECORD);
+  const startedAt = Date.now();
+  const entries: SinkEntry[] = config.sinks.map(({ name, fingerprint }) => ({ name, fingerprint }));
+  const timers: NodeJS.Timeout[] = [];
+  let backlog = { bytes: 0, records: 0 };
+  let logError: string | null = "the log is not open yet";
+  let hungry = false;
+  let stopping = false;
+
+  const failed = (error: unknown) => {
+    logError = error instanceof Error ? error.message : String(error);
+    logger.error(`the log: ${logError}`);
+  };
+  const worked = () => {
+    logError = null;
+  };
+  const sinks = config.sinks.map(
+    (sink) =>
+      new Sink(sink, delivery, reader, logger, {
+        hungry() {
+          if (hungry) return;
+          hungry = true;
+          setImmediate(() => {
+            hungry = false;
+            for (const drain of drains) drain.take();
+          });
+        },
+        renew: (list) => void drains.find((drain) => drain.list === list)?.renew().catch(failed),
+      }),
+  );
+  const drains = log.lists.map((list) => new ListDrain(list, sinks, delivery, logger, { failed, worked }));
+
+  const openLog = async (): Promise<void> => {
+    while (!stopping) {
+      try {
+        await log.open(entries);
+        worked();
+        await log.register(entries);
+        break;
+      } catch (error) {
+        failed(error);
+        await new Promise((resolve) => timers.push(setTimeout(resolve, REOPEN_MS)));
+      }
+    }
+    if (stopping) return;
+    for (const drain of drains) drain.start();
+    timers.push(
+      setInterval(() => log.register(entries).catch(failed), REGISTER_MS),
+      setInterval(async () => {
+        try {
+          backlog = await log.usage();
+        } catch (error) {
+          failed(error);
+        }
+      }, USAGE_MS),
+    );
+  };
+
+  const lagOf = (sink: Sink): SinkStatus["lag"] => {
+    const sum = { chunks: 0, records: 0, oldestMs: 0 };
+    for (const drain of drains) {
+      const lag = drain.lag(sink);
+      sum.chunks += lag.chunks;
+      sum.records += lag.records;
+      sum.oldestMs = Math.max(sum.oldestMs, lag.oldestMs);
+    }
+    return sum;
+  };
+
+  return {
+    async start() {
+      for (const sink of sinks) sink.crew.start();
+      void openLog();
+    },
+    status: () => ({
+      startedAt,
+      logError,
+      lists: drains.map((drain) => drain.status()),
+      sinks: sinks.map((sink) => sink.status(lagOf(sink))),
+      backlog,
+      slabs: { bytes: pool.bytes, pinned: pool.used },
+    }),
+    async stop(deadlineMs) {
+      stopping = true;
+      const closeUntil = Date.now() + deadlineMs;
+      const drainUntil = closeUntil - deadlineMs * CLOSE_SHARE;
+      for (const drain of drains) drain.stop();
+      const released = await Promise.all(sinks.map((sink) => sink.stop(drainUntil, closeUntil)));
+      for (const drain of drains) drain.end();
+      for (const timer of timers) clearTimeout(timer);
+      await log.close();
+      return { released: released.reduce((sum, records) => sum + records, 0) };
+    },
+    idle: () =>
+      drains.every((drain) => drain.status().live === 0) &&
+      sinks.every(
+        (sink) => sink.crew.state === "suspended" || (sink.empty && lagOf(sink).records === 0),
+      ),
+    async measure() {
+      await Promise.all(drains.map((drain) => drain.measure()));
+      backlog = await log.usage();
+    },
+  };
+}

@@ -1,0 +1,231 @@
+import { BatchScope } from "../record/index.ts";
+import type { Gatherer } from "../sink/definition.ts";
+import { Fatal } from "../sink/errors.ts";
+import { HostCall, underDeadline } from "./call.ts";
+import { type Fault, faultOf, sentence } from "./failure.ts";
+import { Gathering } from "./gathering.ts";
+import { type During, type Host, type Runner, STOPPED } from "./host.ts";
+import type { Piece } from "./piece.ts";
+import { REFUSALS_IN_A_ROW, Refusals } from "./refusals.ts";
+import { Sleeper } from "./sleeper.ts";
+
+/** So many tries of a flush before an unknown error is looked for in the data. */
+const UNKNOWN_TRIES = 3;
+/** So many gathers dropped in a row, and their chunks come one a gather. */
+const DROPS_UNTIL_NARROW = 3;
+
+/**
+ * Feeds a gatherer: fills one gather while another is flushed, flushes the same one again after a failure, and drops
+ * one to have its records delivered again. Where the data is at fault, its chunks come back one a gather, then in
+ * halves, down to the record.
+ */
+export class GathererRunner implements Runner {
+  readonly #gatherer: Gatherer<never>;
+  readonly #host: Host;
+  readonly #sleeper: Sleeper;
+  readonly #refusals: Refusals<Piece>;
+  #queue: Piece[] = [];
+  #filling: Gathering | null = null;
+  #flushing: Gathering | null = null;
+  #adding = false;
+  #draining = false;
+  #stopped = false;
+  #drops = 0;
+  #timer: (() => void) | null = null;
+  #idle: (() => void)[] = [];
+
+  constructor(gatherer: Gatherer<never>, host: Host) {
+    this.#gatherer = gatherer;
+    this.#host = host;
+    this.#sleeper = new Sleeper(host);
+    this.#refusals = new Refusals(host.clock, {
+      busy: () => this.#adding || this.#flushing !== null || this.#filling !== null || this.#queue.length > 0,
+      believe: ({ what: piece, error }) => {
+        piece.settle(piece.rows[0]!, "rejected", sentence(error));
+        host.settled(piece);
+      },
+      doubt: ({ what: piece, error }) => host.returned([piece], true, error),
+    });
+  }
+
+  accept(piece: Piece): void {
+    this.#queue.push(piece);
+    this.#pump();
+  }
+
+  revoke(seqs: ReadonlySet<number>): void {
+    const lost = (piece: Piece) => seqs.has(piece.seq);
+    const waiting = this.#queue.filter(lost);
+    this.#queue = this.#queue.filter((piece) => !lost(piece));
+    if (waiting.length > 0) this.#host.returned(waiting, false, null);
+    const filling = this.#filling;
+    if (filling && !this.#adding && filling.pieces.some(lost)) this.#drop(filling, false, null);
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true;
+    if (this.#queue.length > 0) this.#host.returned(this.#queue.splice(0), false, null);
+    this.#sleeper.end();
+    this.#pump();
+    while (this.#adding || this.#flushing || this.#filling) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve));
+    }
+    this.#refusals.believe();
+  }
+
+  close(): void {
+    this.#stopped = true;
+    this.#timer?.();
+    this.#refusals.forget();
+    this.#sleeper.end();
+  }
+
+  #pump(): void {
+    if (!this.#stopped && !this.#adding) {
+      const due = this.#filling !== null && this.#due(this.#filling);
+      if (due && !this.#flushing) this.#startFlush();
+      const next = this.#queue[0];
+      if (next && !(due && this.#flushing && this.#filling)) {
+        const apart = this.#filling && (next.alone || this.#filling.pieces[0]?.alone);
+        if (!apart) {
+          this.#queue.shift();
+          void this.#guard(this.#add(next));
+        } else if (!this.#flushing) {
+          this.#startFlush();
+          this.#pump();
+          return;
+        }
+      }
+    }
+    if (!this.#adding && !this.#flushing && !this.#filling) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #due(filling: Gathering): boolean {
+    const { records, bytes, ms } = this.#host.limits.gather;
+    const { clock } = this.#host;
+    return (
+      this.#draining ||
+      filling.full ||
+      filling.pieces[0]?.alone === true ||
+      filling.records >= records ||
+      filling.bytes >= bytes ||
+      clock.now() - filling.begun >= ms
+    );
+  }
+
+  /** Runs a step to its end; whatever is left by it is looked at again. */
+  async #guard(step: Promise<void>): Promise<void> {
+    try {
+      await step;
+    } catch (thrown) {
+      if (thrown !== STOPPED) this.#host.end(`the runtime failed: ${sentence(thrown)}`);
+    }
+    this.#pump();
+  }
+
+  async #add(piece: Piece): Promise<void> {
+    const { clock, limits } = this.#host;
+    if (!this.#filling) {
+      this.#filling = new Gathering(this.#gatherer.gather(), clock.now());
+      this.#timer = clock.after(limits.gather.ms, () => this.#pump());
+    }
+    const filling = this.#filling;
+    this.#adding = true;
+    const call = this.#call("add", 1, limits.ms.add, filling);
+    const batch = filling.take(piece, call.scope) as never;
+    try {
+      await underDeadline(this.#host, call, "add", () => filling.gather.add(batch, call as never));
+      this.#host.released(piece);
+    } catch (error) {
+      if (this.#stopped) throw STOPPED;
+      await this.#blame("add", filling, faultOf(error), error);
+    } finally {
+      this.#adding = false;
+    }
+  }
+
+  #startFlush(): void {
+    const gathering = this.#filling!;
+    this.#filling = null;
+    this.#timer?.();
+    this.#timer = null;
+    this.#flushing = gathering;
+    void this.#guard(
+      this.#flush(gathering).finally(() => {
+        this.#flushing = null;
+      }),
+    );
+  }
+
+  async #flush(gathering: Gathering): Promise<void> {
+    const { limits } = this.#host;
+    let unknown = 0;
+    for (let attempt = 1; ; attempt++) {
+      const call = this.#call("flush", attempt, limits.ms.flush, gathering);
+      try {
+        await underDeadline(this.#host, call, "flush", () => gathering.gather.flush(call as never));
+        break;
+      } catch (error) {
+        if (this.#stopped) throw STOPPED;
+        let fault = faultOf(error);
+        if (fault === "unknown" && call.aborted) fault = "retryable";
+        if (fault === "unknown" && ++unknown < UNKNOWN_TRIES) fault = "retryable";
+        if (fault !== "retryable") {
+          return this.#blame("flush", gathering, fault, error);
+        }
+        for (const piece of gathering.pieces) piece.counts.retries++;
+        await this.#sleeper.retry(attempt, error);
+      }
+    }
+    if (this.#stopped) throw STOPPED;
+    gathering.complete();
+    this.#drops = 0;
+    this.#refusals.believe();
+    for (const piece of gathering.pieces) this.#host.settled(piece);
+  }
+
+  #call(during: During, attempt: number, ms: number, gathering: Gathering): HostCall {
+    return new HostCall(during, attempt, this.#host.clock.now() + ms, new BatchScope(), {
+      settle: (ref, outcome, reason) => gathering.settle(ref, outcome, reason),
+      full: () => {
+        gathering.full = true;
+      },
+    });
+  }
+
+  /** A gather failed for good: its records come again, or the one record in it was at fault. */
+  async #blame(during: During, gathering: Gathering, fault: Fault, error: unknown): Promise<void> {
+    if (fault === "fatal") this.#fatal(during, error);
+    this.#drops++;
+    const only = gathering.pieces[0]!;
+    const single = only.alone && gathering.pieces.length === 1 && only.rows.length === 1;
+    if (single && (fault === "refused" || fault === "unknown")) {
+      this.#forget(gathering);
+      if (this.#refusals.add({ what: only, error, certain: fault === "refused" })) return;
+      const text = `${REFUSALS_IN_A_ROW} records in a row were refused, none was taken between`;
+      this.#fatal(during, new Fatal(text, { cause: error }));
+    }
+    // An add that failed for no known reason may do better once more; a flush has had its tries.
+    const data = fault === "refused" || (fault === "unknown" && during === "flush");
+    this.#drop(gathering, data || this.#drops >= DROPS_UNTIL_NARROW, error);
+    if (fault !== "redeliver") await this.#sleeper.retry(this.#drops, error);
+  }
+
+  #fatal(during: During, error: unknown): never {
+    this.close();
+    this.#host.fatal(during, error);
+    throw STOPPED;
+  }
+
+  #drop(gathering: Gathering, narrow: boolean, error: unknown): void {
+    this.#forget(gathering);
+    this.#host.returned(gathering.pieces, narrow, error);
+  }
+
+  #forget(gathering: Gathering): void {
+    if (this.#filling !== gathering) return;
+    this.#filling = null;
+    this.#timer?.();
+    this.#timer = null;
+  }
+}

@@ -1,0 +1,65 @@
+import { BatchScope, RecordBatch } from "../record/index.ts";
+import type { Gather } from "../sink/definition.ts";
+import type { Outcome, Piece } from "./piece.ts";
+
+interface Verdict {
+  outcome: Outcome;
+  reason: string;
+}
+
+/** One gather and the pieces in it. A ref counts on through the whole gather, so that `flush` can name a record. */
+export class Gathering {
+  readonly gather: Gather<never>;
+  readonly pieces: Piece[] = [];
+  /** The ref of each piece's first record. */
+  readonly #bases: number[] = [];
+  readonly #verdicts = new Map<number, Verdict>();
+  readonly begun: number;
+  records = 0;
+  bytes = 0;
+  full = false;
+
+  constructor(gather: Gather<never>, begun: number) {
+    this.gather = gather;
+    this.begun = begun;
+  }
+
+  /** The piece's records as a batch for `add`. */
+  take(piece: Piece, scope: BatchScope): RecordBatch {
+    const base = this.records;
+    this.pieces.push(piece);
+    this.#bases.push(base);
+    this.records += piece.rows.length;
+    this.bytes += piece.bytes;
+    const { table, rows, part } = piece;
+    return RecordBatch.of([{ table, rows, start: 0, end: rows.length, part, firstIndex: part.from }], scope, base);
+  }
+
+  settle(ref: number, outcome: Outcome, reason: string): void {
+    if (ref < 0 || ref >= this.records) throw new RangeError(`no record of this gather has ref ${ref}`);
+    if (!this.#verdicts.has(ref)) this.#verdicts.set(ref, { outcome, reason });
+  }
+
+  /** Flushed: all is written but what was rejected or left out. */
+  complete(): void {
+    for (const [ref, { outcome, reason }] of this.#verdicts) {
+      const piece = this.#pieceOf(ref);
+      this.pieces[piece]!.settle(this.pieces[piece]!.rows[ref - this.#bases[piece]!]!, outcome, reason);
+    }
+    for (const piece of this.pieces) {
+      piece.counts.written += piece.open;
+      piece.open = 0;
+    }
+  }
+
+  #pieceOf(ref: number): number {
+    let low = 0;
+    let high = this.#bases.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#bases[middle]! <= ref) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,37 @@
+import type { Clock } from "./clock.ts";
+import type { Piece } from "./piece.ts";
+import type { Limits } from "./protocol.ts";
+
+/** During which call something happened. */
+export type During = "open" | "write" | "add" | "flush";
+
+/** What a runner tells the world outside the thread. */
+export interface Host {
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** All records of the piece have an outcome. */
+  settled(piece: Piece): void;
+  /** The piece's memory may be reused; its outcome is still open. */
+  released(piece: Piece): void;
+  /** To be delivered again; `narrow`: one chunk a gather. */
+  returned(pieces: readonly Piece[], narrow: boolean, error: unknown): void;
+  /** Waits until then before the next try; null: no longer. */
+  waiting(until: number | null, attempt: number, error: unknown): void;
+  /** The configuration is at fault: suspend this sink. */
+  fatal(during: During, error: unknown): void;
+  /** This thread cannot go on (a call that ignores its deadline). Ends it. */
+  end(reason: string): void;
+}
+
+/** Drives a plugin's writer or gatherer. */
+export interface Runner {
+  accept(piece: Piece): void;
+  /** Leases lost: gives back what is not begun. */
+  revoke(seqs: ReadonlySet<number>): void;
+  /** Gives back what is not begun, settles what is; resolves when nothing is in hand. */
+  drain(): Promise<void>;
+  close(): void;
+}
+
+/** Thrown through a runner's own code when work is given up; never shown. */
+export const STOPPED = Symbol("stopped");

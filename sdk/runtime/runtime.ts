@@ -1,0 +1,271 @@
+import type { TSchema } from "@sinclair/typebox";
+import { compilePrepare, createScanner, type PrepareRows } from "../record/index.ts";
+import type { Kind } from "../record/types.ts";
+import type { BatchShape, CloseReason, GatherShape, Gatherer, SinkDefinition, Writer } from "../sink/definition.ts";
+import { backoff, OPEN_BACKOFF } from "./backoff.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { faultOf, toWireError } from "./failure.ts";
+import { GathererRunner } from "./gatherer.ts";
+import type { During, Host, Runner } from "./host.ts";
+import { Periodic } from "./periodic.ts";
+import { Piece } from "./piece.ts";
+import { type FromThread, type Hello, type Limits, PROTOCOL, type ToThread, type WirePart } from "./protocol.ts";
+import { Reporter } from "./reporter.ts";
+import { WriterRunner } from "./writer.ts";
+
+/** A definition of whatever configuration and records. */
+export type AnyDefinition = SinkDefinition<TSchema, Kind>;
+
+export interface RuntimeOptions {
+  post(message: FromThread): void;
+  /** Imports the plugin's entry and finds the definition of this type. */
+  load(entry: string, type: string): Promise<AnyDefinition>;
+  /** Ends the thread: it cannot go on. */
+  end(reason: string): void;
+  clock?: Clock;
+}
+
+/** What this host can do beyond version 1 of the contract. */
+const FEATURES: readonly string[] = [];
+
+/**
+ * Runs one sink's plugin in its thread: answers the supervisor's messages, scans and prepares what arrives, and has a
+ * runner make the calls. The state table is in docs/decisions/0003-thread-protocol.md.
+ */
+export class Runtime implements Host {
+  readonly clock: Clock;
+  readonly #options: RuntimeOptions;
+  readonly #reporter: Reporter;
+  readonly #periodic: Periodic;
+  readonly #end = new AbortController();
+  readonly #scanner = createScanner();
+  readonly #pieces = new Map<number, Piece>();
+  #prepare: PrepareRows | null = null;
+  #hello: Hello | null = null;
+  #definition: AnyDefinition | null = null;
+  #limits: Limits | null = null;
+  #sink: Writer<never> | Gatherer<never> | null = null;
+  #runner: Runner | null = null;
+  #closing = false;
+  /** A call waits for its next try, and nothing has passed since. */
+  #failing = false;
+  #outbox: { settled: Piece[]; released: number[] } = { settled: [], released: [] };
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.clock = options.clock ?? systemClock;
+    this.#reporter = new Reporter(this.clock, options.post);
+    this.#periodic = new Periodic(this.clock, this.#reporter.log);
+  }
+
+  get limits(): Limits {
+    return this.#limits!;
+  }
+
+  receive(message: ToThread): void {
+    switch (message.t) {
+      case "hello":
+        void this.#meet(message);
+        break;
+      case "open":
+        this.#limits = message.limits;
+        void this.#open();
+        break;
+      case "batch":
+        this.#batch(message.seq, message.part, message.alone);
+        break;
+      case "revoke":
+        this.#runner?.revoke(new Set(message.seqs));
+        break;
+      case "drain":
+        void this.#drain();
+        break;
+      case "close":
+        void this.#close(message.reason);
+        break;
+    }
+  }
+
+  // What the runner tells.
+
+  settled(piece: Piece): void {
+    if (this.#pieces.get(piece.seq) !== piece) return;
+    this.#forget(piece);
+    if (this.#failing) this.waiting(null, 0, null);
+    this.#outbox.settled.push(piece);
+    this.#flushSoon();
+  }
+
+  released(piece: Piece): void {
+    if (this.#pieces.get(piece.seq) !== piece) return;
+    piece.table.release();
+    this.#outbox.released.push(piece.seq);
+    this.#flushSoon();
+  }
+
+  returned(pieces: readonly Piece[], narrow: boolean, error: unknown): void {
+    const seqs = pieces.filter((piece) => this.#pieces.get(piece.seq) === piece).map((piece) => piece.seq);
+    for (const piece of pieces) this.#forget(piece);
+    if (seqs.length === 0) return;
+    this.#flush();
+    this.#options.post({ t: "returned", seqs, narrow, error: error === null ? null : toWireError(error) });
+  }
+
+  waiting(until: number | null, attempt: number, error: unknown): void {
+    this.#failing = until !== null;
+    this.#options.post({ t: "waiting", until, attempt, error: error === null ? null : toWireError(error) });
+  }
+
+  fatal(during: During, error: unknown): void {
+    this.#flush();
+    this.#options.post({ t: "fatal", during, error: toWireError(error) });
+  }
+
+  end(reason: string): void {
+    this.#flush();
+    this.#options.end(reason);
+  }
+
+  // The supervisor's messages.
+
+  async #meet(hello: Hello): Promise<void> {
+    this.#hello = hello;
+    this.#reporter.start();
+    if (PROTOCOL < hello.api[0] || PROTOCOL > hello.api[1]) {
+      this.#options.post({ t: "unsupported", api: PROTOCOL, missing: [] });
+      return;
+    }
+    const missing = hello.features.filter((feature) => !FEATURES.includes(feature));
+    if (missing.length > 0) {
+      this.#options.post({ t: "unsupported", api: PROTOCOL, missing });
+      return;
+    }
+    let definition: AnyDefinition;
+    try {
+      definition = await this.#options.load(hello.entry, hello.type);
+    } catch (error) {
+      this.fatal("open", error);
+      return;
+    }
+    this.#definition = definition;
+    const reads = definition.reads ?? "analytics";
+    this.#prepare = compilePrepare(hello.prepare, reads);
+    this.#options.post({
+      t: "ready",
+      api: PROTOCOL,
+      reads,
+      batch: shapeOf<BatchShape>(definition.batch, hello.config),
+      gather: shapeOf<GatherShape>(definition.gather, hello.config),
+      concurrency: definition.concurrency ?? 1,
+      single: definition.single ?? false,
+      decodes: definition.decodes ?? true,
+    });
+  }
+
+  async #open(): Promise<void> {
+    const { ms } = this.limits;
+    for (let attempt = 1; !this.#closing; attempt++) {
+      const cancel = this.clock.after(ms.open + ms.grace, () => this.end(`open() did not finish within ${ms.open} ms`));
+      try {
+        this.#sink = await this.#definition!.open(this.#context());
+        cancel();
+        break;
+      } catch (error) {
+        cancel();
+        if (faultOf(error) === "fatal") {
+          this.fatal("open", error);
+          return;
+        }
+        const delay = backoff(attempt, OPEN_BACKOFF);
+        this.waiting(this.clock.now() + delay, attempt, error);
+        await new Promise<void>((resolve) => void this.clock.after(delay, resolve));
+      }
+    }
+    if (this.#closing || !this.#sink) return;
+    const writer = "write" in this.#sink;
+    this.#runner =
+      "write" in this.#sink ? new WriterRunner(this.#sink, this) : new GathererRunner(this.#sink, this);
+    this.#options.post({ t: "opened", kind: writer ? "writer" : "gatherer" });
+  }
+
+  #context() {
+    const hello = this.#hello!;
+    return {
+      config: hello.config as never,
+      name: hello.sink,
+      actor: hello.actor,
+      actors: hello.actors,
+      timeout: hello.timeout,
+      log: this.#reporter.log,
+      metrics: this.#reporter.metrics,
+      signal: this.#end.signal,
+      every: (ms: number, task: (signal: AbortSignal) => Promise<void> | void) => this.#periodic.every(ms, task),
+    };
+  }
+
+  /** Scans and prepares once; what cannot be read is a dead letter beforehand. */
+  #batch(seq: number, wire: WirePart, alone: boolean): void {
+    const bytes = Buffer.from(wire.slab);
+    const offsets = new Uint32Array(wire.slab, wire.at, wire.count * 2);
+    const { table, unreadable } = this.#scanner.scan({ bytes, offsets, count: wire.count, wire: wire.wire });
+    const part = { chunk: wire.chunk, from: wire.from, to: wire.to, redelivered: wire.redelivered };
+    const prepared = this.#prepare!(table, unreadable);
+    const piece = new Piece({ seq, part, alone, arrived: this.clock.now() }, table, prepared);
+    for (const { row, reason } of unreadable) piece.reject(row, reason);
+    this.#pieces.set(seq, piece);
+    if (piece.open === 0) this.settled(piece);
+    else this.#runner!.accept(piece);
+  }
+
+  async #drain(): Promise<void> {
+    await this.#runner?.drain();
+    this.#flush();
+    this.#options.post({ t: "drained" });
+  }
+
+  async #close(reason: CloseReason): Promise<void> {
+    this.#closing = true;
+    this.#end.abort();
+    this.#runner?.close();
+    try {
+      await this.#periodic.stop();
+      await this.#sink?.close?.(reason);
+    } catch (error) {
+      this.#reporter.log.warn("close() failed", { error: toWireError(error).message });
+    }
+    this.#reporter.stop();
+    this.#options.post({ t: "closed" });
+  }
+
+  // Settlements of one turn travel in one message.
+
+  #forget(piece: Piece): void {
+    this.#pieces.delete(piece.seq);
+    piece.table.release();
+  }
+
+  #flushSoon(): void {
+    if (this.#outbox.settled.length + this.#outbox.released.length === 1) queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    const { settled, released } = this.#outbox;
+    if (released.length > 0) this.#options.post({ t: "release", seqs: released.splice(0) });
+    if (settled.length === 0) return;
+    this.#outbox.settled = [];
+    const counts = { written: 0, filtered: 0, skipped: 0, retries: 0 };
+    for (const piece of settled) {
+      counts.written += piece.counts.written;
+      counts.filtered += piece.counts.filtered;
+      counts.skipped += piece.counts.skipped;
+      counts.retries += piece.counts.retries;
+    }
+    const seqs = settled.map((piece) => piece.seq);
+    this.#options.post({ t: "settled", seqs, rejected: settled.flatMap((piece) => piece.rejected), counts });
+  }
+}
+
+function shapeOf<T extends object>(shape: T | ((config: never) => T) | undefined, config: unknown): T | null {
+  if (shape === undefined) return null;
+  return typeof shape === "function" ? shape(config as never) : shape;
+}

@@ -1,0 +1,291 @@
+import { BatchScope } from "../record/index.ts";
+import type { Writer } from "../sink/definition.ts";
+import { Fatal } from "../sink/errors.ts";
+import { CALL_BACKOFF } from "./backoff.ts";
+import { HostCall, underDeadline } from "./call.ts";
+import { type Fault, faultOf, sentence } from "./failure.ts";
+import { type Host, type Runner, STOPPED } from "./host.ts";
+import type { Piece } from "./piece.ts";
+import { REFUSALS_IN_A_ROW, Refusals } from "./refusals.ts";
+import { Shaper } from "./shape.ts";
+import { Sleeper } from "./sleeper.ts";
+import { Task } from "./task.ts";
+
+/** So many tries before an unknown error is looked for in the data. */
+const UNKNOWN_TRIES = 3;
+/** So many good batches before a batch limit that was halved is doubled. */
+const GOOD_BATCHES_TO_GROW = 10;
+
+interface Failure {
+  fault: Fault;
+  error: unknown;
+}
+
+/**
+ * Feeds a writer: joins and cuts batches, tries again, and looks for the record at fault. What is thrown concerns the
+ * records without an outcome only.
+ */
+export class WriterRunner implements Runner {
+  readonly #writer: Writer<never>;
+  readonly #host: Host;
+  readonly #sleeper: Sleeper;
+  readonly #queue = new Shaper();
+  readonly #refusals: Refusals<{ task: Task; ref: number }>;
+  #busy = 0;
+  #draining = false;
+  #stopped = false;
+  /** The batch limit in force: halved where size was at fault, grows back. */
+  #records: number;
+  #good = 0;
+  #linger: (() => void) | null = null;
+  /** Told when something passed. */
+  #onPass = new Set<() => void>();
+  /** Calls that want their lane back. */
+  #lanes: (() => void)[] = [];
+  #idle: (() => void)[] = [];
+
+  constructor(writer: Writer<never>, host: Host) {
+    this.#writer = writer;
+    this.#host = host;
+    this.#sleeper = new Sleeper(host);
+    this.#records = host.limits.batch.records;
+    this.#refusals = new Refusals(host.clock, {
+      busy: () => this.#busy > 0,
+      believe: ({ what: { task, ref }, error }) => this.#ended(task.settle(ref, "rejected", sentence(error))),
+      doubt: ({ what: { task, ref } }) => this.#start(() => this.#write(task, Uint32Array.of(ref))),
+    });
+  }
+
+  accept(piece: Piece): void {
+    this.#queue.push(piece);
+    this.#pump();
+  }
+
+  revoke(seqs: ReadonlySet<number>): void {
+    this.#giveBack(this.#queue.withdraw((piece) => seqs.has(piece.seq)));
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true;
+    this.#giveBack(this.#queue.withdraw(() => true));
+    this.#sleeper.end();
+    this.#pump();
+    while (this.#busy > 0 || this.#lanes.length > 0 || !this.#queue.empty) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve));
+    }
+    this.#refusals.believe();
+  }
+
+  close(): void {
+    this.#stopped = true;
+    this.#linger?.();
+    this.#refusals.forget();
+    this.#sleeper.end();
+  }
+
+  #giveBack(pieces: readonly Piece[]): void {
+    if (pieces.length > 0) this.#host.returned(pieces, false, null);
+  }
+
+  #pump(): void {
+    while (!this.#stopped && this.#busy < this.#host.limits.concurrency && !this.#sleeper.retrying) {
+      const lane = this.#lanes.shift();
+      if (lane) {
+        this.#busy++;
+        lane();
+        continue;
+      }
+      if (this.#queue.empty || !this.#ripe()) break;
+      const slices = this.#queue.cut(this.#shape());
+      const task = new Task(slices);
+      this.#start(() => this.#write(task, null));
+    }
+    if (this.#busy === 0 && (this.#queue.empty || this.#stopped)) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #shape() {
+    return { ...this.#host.limits.batch, records: this.#records };
+  }
+
+  /** Whether the next batch may begin now, or waits for more to join it. */
+  #ripe(): boolean {
+    const { linger } = this.#host.limits.batch;
+    if (linger === 0 || this.#draining || this.#queue.full(this.#shape())) return true;
+    const left = (this.#queue.since ?? 0) + linger - this.#host.clock.now();
+    if (left <= 0) return true;
+    this.#linger ??= this.#host.clock.after(left, () => {
+      this.#linger = null;
+      this.#pump();
+    });
+    return false;
+  }
+
+  /** Takes a lane for `work` and gives it back at its end. */
+  #start(work: () => Promise<unknown>): void {
+    this.#busy++;
+    work()
+      .catch((thrown) => {
+        if (thrown !== STOPPED) this.#host.end(`the runtime failed: ${sentence(thrown)}`);
+      })
+      .finally(() => {
+        this.#busy--;
+        this.#pump();
+      });
+  }
+
+  /** Ends when each of `refs` (null: all) has an outcome or a refusal. True: all were taken. */
+  async #write(task: Task, refs: Uint32Array | null): Promise<boolean> {
+    let rest = refs;
+    let unknown = 0;
+    for (let attempt = 1; ; attempt++) {
+      const failure = await this.#attempt(task, rest, attempt);
+      if (failure === null) return true;
+      rest = task.open(rest);
+      if (rest.length === 0) return true;
+      if (failure.fault === "fatal") this.#fatal(failure.error);
+      if (failure.fault === "redeliver") this.#redeliver(task, failure.error);
+      if (failure.fault === "refused") return this.#split(task, rest, failure, rest.length === task.size);
+      if (failure.fault === "unknown" && ++unknown >= UNKNOWN_TRIES) {
+        if (await this.#suspect(task, rest, failure)) return false;
+        rest = task.open(rest);
+        if (rest.length === 0) return true;
+        unknown = 0;
+      }
+      await this.#sleeper.retry(attempt, failure.error);
+    }
+  }
+
+  async #attempt(task: Task, refs: Uint32Array | null, attempt: number): Promise<Failure | null> {
+    const { clock, limits } = this.#host;
+    const before = refs?.length ?? task.size;
+    const call = new HostCall("write", attempt, clock.now() + limits.ms.write, new BatchScope(), {
+      settle: (ref, outcome, reason) => this.#ended(task.settle(ref, outcome, reason)),
+      full: () => {},
+    });
+    if (attempt > 1) for (const { piece } of task.slices) piece.counts.retries++;
+    const batch = task.batch(call.scope, refs) as never;
+    try {
+      await underDeadline(this.#host, call, "write", () => this.#writer.write(batch, call as never));
+    } catch (error) {
+      if (this.#stopped) throw STOPPED;
+      if (task.open(refs).length < before) this.#passed();
+      const fault = faultOf(error);
+      return { fault: fault === "unknown" && call.aborted ? "retryable" : fault, error };
+    }
+    if (this.#stopped) throw STOPPED;
+    for (const piece of task.settleRest(refs)) this.#ended(piece);
+    this.#passed();
+    this.#grow();
+    return null;
+  }
+
+  #ended(piece: Piece | null): void {
+    if (piece) this.#host.settled(piece);
+  }
+
+  #passed(): void {
+    this.#refusals.believe();
+    for (const tell of this.#onPass) tell();
+  }
+
+  #grow(): void {
+    const { records } = this.#host.limits.batch;
+    if (this.#records === records || ++this.#good < GOOD_BATCHES_TO_GROW) return;
+    this.#good = 0;
+    this.#records = Math.min(records, this.#records * 2);
+  }
+
+  /** The data is at fault: each half alone, down to one record. If both halves of a batch pass, size was at fault. */
+  async #split(task: Task, refs: Uint32Array, failure: Failure, whole: boolean): Promise<boolean> {
+    if (refs.length === 1) {
+      this.#refuse(task, refs[0]!, failure.error, true);
+      return false;
+    }
+    const [left, right] = halves(refs);
+    const leftPassed = await this.#write(task, left);
+    const rightPassed = await this.#write(task, right);
+    if (whole && leftPassed && rightPassed) {
+      this.#records = Math.max(1, Math.ceil(refs.length / 2));
+      this.#good = 0;
+    }
+    return leftPassed && rightPassed;
+  }
+
+  /**
+   * An error of unknown kind that stays: the data is at fault only if one half passes (for one record: the next
+   * batch). False: the sink is at fault.
+   */
+  async #suspect(task: Task, refs: Uint32Array, failure: Failure): Promise<boolean> {
+    if (refs.length === 1) {
+      if (!(await this.#othersPass())) return false;
+      this.#refuse(task, refs[0]!, failure.error, false);
+      this.#refusals.believe();
+      return true;
+    }
+    const [left, right] = halves(refs);
+    const leftFailure = await this.#attempt(task, left, 1);
+    const rightFailure = await this.#attempt(task, right, 1);
+    if (leftFailure && rightFailure) return false;
+    if (leftFailure) await this.#hunt(task, task.open(left), leftFailure);
+    if (rightFailure) await this.#hunt(task, task.open(right), rightFailure);
+    return true;
+  }
+
+  /** Narrows a failure down in a sink that has shown that it works. */
+  async #hunt(task: Task, refs: Uint32Array, failure: Failure): Promise<void> {
+    if (refs.length === 0) return;
+    if (failure.fault !== "unknown" && failure.fault !== "refused") {
+      await this.#write(task, refs);
+    } else if (refs.length === 1) {
+      this.#refuse(task, refs[0]!, failure.error, true);
+    } else {
+      for (const half of halves(refs)) {
+        const next = await this.#attempt(task, half, 1);
+        if (next) await this.#hunt(task, task.open(half), next);
+      }
+    }
+  }
+
+  /** One record keeps failing for no known reason: lets other batches go ahead and sees whether one passes. */
+  async #othersPass(): Promise<boolean> {
+    if (this.#draining) throw STOPPED;
+    let passed = false;
+    const [slept, wake] = this.#sleeper.sleep(CALL_BACKOFF.most);
+    const told = () => {
+      passed = true;
+      wake();
+    };
+    this.#onPass.add(told);
+    this.#busy--;
+    this.#pump();
+    await slept;
+    this.#onPass.delete(told);
+    const lane = new Promise<void>((resolve) => this.#lanes.push(resolve));
+    this.#pump();
+    await lane;
+    return passed;
+  }
+
+  #refuse(task: Task, ref: number, error: unknown, certain: boolean): void {
+    if (this.#refusals.add({ what: { task, ref }, error, certain })) return;
+    this.#fatal(new Fatal(`${REFUSALS_IN_A_ROW} records in a row were refused, none was taken between`, { cause: error }));
+  }
+
+  #fatal(error: unknown): never {
+    this.close();
+    this.#host.fatal("write", error);
+    throw STOPPED;
+  }
+
+  #redeliver(task: Task, error: unknown): never {
+    const pieces = task.slices.map(({ piece }) => piece);
+    this.#queue.discard(pieces);
+    this.#host.returned(pieces, false, error);
+    throw STOPPED;
+  }
+}
+
+function halves(refs: Uint32Array): [Uint32Array, Uint32Array] {
+  const middle = refs.length >> 1;
+  return [refs.subarray(0, middle), refs.subarray(middle)];
+}

@@ -217,13 +217,10 @@ export const FAMILIES: readonly Family[] = [
   },
 ];
 
-/** The status counts each bound by itself; Prometheus wants sums up to each bound. */
 function latencySamples({ name: sink, latency }: SinkStatus): Sample[] {
-  let sum = 0;
   const buckets = [...LATENCY_BOUNDS_MS, Number.POSITIVE_INFINITY].map((bound, i) => {
-    sum += latency.counts[i] ?? 0;
     const le = Number.isFinite(bound) ? String(bound / 1000) : "+Inf";
-    return { name: "sluice_batch_duration_seconds_bucket", labels: { sink, le }, value: sum };
+    return { name: "sluice_batch_duration_seconds_bucket", labels: { sink, le }, value: latency.counts[i] ?? 0 };
   });
   return [
     ...buckets,

@@ -141,11 +141,8 @@ describe("/metrics", () => {
     expect(text).toContain("# TYPE process_resident_memory_bytes gauge");
   });
 
-  test("latency is a Prometheus histogram: sums up to each bound", async () => {
-    const counts = new Array(16).fill(0);
-    counts[0] = 2;
-    counts[3] = 1;
-    counts[15] = 1;
+  test("latency is a Prometheus histogram", async () => {
+    const counts = [2, 2, 2, ...new Array(12).fill(3), 4];
     const sink = fakeSink("csv", { latency: { counts, sumMs: 90_000, count: 4 } });
     const text = await (await get(await start({ status: () => fakeStatus([sink]) }), "/metrics")).text();
     expect(text).toContain("# TYPE sluice_batch_duration_seconds histogram");

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+import "./check-runtime.js";
+import { errorLine } from "./errors.ts";
+
+// A reader that goes away (`sluice --help | head -1`, a closed terminal) is no reason to stop delivering.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
+const fail = (error: unknown) => {
+  process.stderr.write(`${errorLine(error, process.argv.includes("--debug"))}\n`);
+  process.exit(1);
+};
+process.on("uncaughtException", fail);
+process.on("unhandledRejection", fail);
+
+// Loaded only now: start-up is on the way to the first record.
+const { runCommandLine } = await import("./program.ts");
+process.exit(await runCommandLine(process.argv.slice(2)));

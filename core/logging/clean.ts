@@ -12,6 +12,11 @@ const NAMED = new RegExp(`\\b(${SECRET_NAME}["']?\\s*[=:]\\s*)("[^"]*"|'[^']*'|[
 const SECRET_FIELD = new RegExp(`^${SECRET_NAME}$|^authorization$`, "i");
 const AUTHORIZATION = /\b(Bearer|Basic|Splunk)\s+[\w.~+/=-]{8,}/gi;
 
+/** Whether what stands under this name is a credential. */
+export function isSecretName(name: string): boolean {
+  return SECRET_FIELD.test(name);
+}
+
 /** Hides the given values, and whatever looks like a credential. */
 export function maskSecrets(text: string, secrets: readonly string[]): string {
   let out = text;
@@ -40,7 +45,7 @@ export function cleanFields(fields: object, secrets: readonly string[], depth = 
   const out: { [name: string]: unknown } = {};
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    out[name] = SECRET_FIELD.test(name) && value !== "" ? MASK : clean(value, secrets, depth);
+    out[name] = isSecretName(name) && value !== "" ? MASK : clean(value, secrets, depth);
   }
   return out;
 }

@@ -1,0 +1,73 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Config } from "../config/config.ts";
+import { type BatchRequest, type DemoRun, hourBatches } from "../demo/batch.ts";
+import { days } from "../demo/grid.ts";
+import { createRandom } from "../demo/random.ts";
+import type { Logger } from "../logging/logger.ts";
+import { inFolder } from "./configuration.ts";
+import { missing, untilDelivered } from "./deliver.ts";
+import { demoRun } from "./demo-source.ts";
+import { EXIT } from "./errors.ts";
+import { feedBatches } from "./feed.ts";
+import type { Parts } from "./parts.ts";
+import type { StartOptions } from "./program.ts";
+import { run } from "./run.ts";
+import { watchSignals } from "./signals.ts";
+import { version } from "./version.ts";
+
+export interface DemoDataOptions {
+  config: Config;
+  parts: Parts;
+  logger: Logger;
+  options: StartOptions & { demo: string };
+}
+
+/** Tyk Pump's `--demo`: days of records through the configured sinks, then the end. Unlike there, buffers are flushed. */
+export async function demoData({ config: configured, parts, logger, options }: DemoDataOptions): Promise<number> {
+  const signals = watchSignals((message) => logger.warn(message));
+  logger.info(`## Sluice, ${version()} ##`);
+  const folder = await mkdtemp(join(tmpdir(), "sluice-demo-"));
+  const config = inFolder(configured, folder, { moveOutput: false });
+  const { createCompute } = await import("../compute/pool.ts");
+  const generator = createCompute();
+  const log = await parts.createEmbeddedLog(config.log, config.delivery);
+  const running = await run({ config, log, parts, logger });
+
+  logger.info("BUILDING DEMO DATA AND EXITING...");
+  const source = demoRun({
+    org: options.demo,
+    api: options.demoApi,
+    apiVersion: options.demoApiVersion,
+    trackPath: options.demoTrackPath,
+  });
+  const feed = { log, generator, status: running.status, signal: signals.signal };
+  const total = await feedBatches(feed, batches(options, source, logger));
+  await untilDelivered(running, total, signals.signal);
+  const lost = missing(running.status(), total);
+  await Promise.all([running.stop(), generator.close()]);
+  for (const line of lost) logger.error(line);
+  logger.flush();
+  if (lost.length > 0) {
+    logger.error("What is not delivered is kept", { folder: config.log.folder });
+    return EXIT.failed;
+  }
+  await rm(folder, { recursive: true, force: true });
+  return EXIT.ok;
+}
+
+/** All batches, day by day. */
+function* batches(options: StartOptions, source: DemoRun, logger: Logger): Generator<BatchRequest> {
+  const grid = {
+    days: options.demoDays,
+    recordsPerHour: options.demoRecordsPerHour,
+    future: options.demoFutureData === true,
+    now: Date.now(),
+  };
+  let finished = 0;
+  for (const hours of days(grid, createRandom(source.seed))) {
+    for (const hour of hours) yield* hourBatches(hour, source);
+    logger.info(`Finished ${++finished} of ${options.demoDays}`);
+  }
+}

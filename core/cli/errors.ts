@@ -1,0 +1,29 @@
+import { maskSecrets } from "../logging/clean.ts";
+import { describeError } from "../logging/describe-error.ts";
+
+/** What a command ends with. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  /** The command line itself was wrong; 1 where it was written in Tyk Pump's style, without a command. */
+  usage: 2,
+  /** A second signal cut the stop short. */
+  interrupted: 130,
+} as const;
+
+/** Ends the command with one line and exit code 1: the sentence says what to do. */
+export class CommandError extends Error {
+  readonly code: "SLUICE_COMMAND_FAILED" = "SLUICE_COMMAND_FAILED";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "CommandError";
+  }
+}
+
+/** One line for a person, without secrets; the stack only where it was asked for. */
+export function errorLine(error: unknown, debug: boolean): string {
+  const stack = debug && error instanceof Error && error.stack ? `\n${error.stack}` : "";
+  const line = describeError(error).replace(/\s*\n\s*/g, " ");
+  return maskSecrets(`sluice: error: ${line}${stack}`, []);
+}

@@ -1,0 +1,58 @@
+/** What is needed of a terminal. */
+export interface Terminal {
+  write(text: string): unknown;
+  columns?: number;
+  rows?: number;
+}
+
+export interface Live {
+  /** Replaces what was drawn before. */
+  draw(lines: readonly string[]): void;
+  /** Writes lines that stay, above what is drawn. */
+  print(text: string): void;
+  /** Leaves the last drawing where it is. */
+  end(): void;
+}
+
+const HIDE_CURSOR = "\x1b[?25l";
+const SHOW_CURSOR = "\x1b[?25h";
+/** Terminals that know it show the whole update at once; the others ignore it. */
+const BEGIN_UPDATE = "\x1b[?2026h";
+const END_UPDATE = "\x1b[?2026l";
+const ERASE_LINE_END = "\x1b[K";
+const ERASE_BELOW = "\x1b[J";
+const WRAP_OFF = "\x1b[?7l";
+const WRAP_ON = "\x1b[?7h";
+
+/**
+ * Redraws a few lines in place: one write a frame, overwriting line by line, never erasing what is about to be
+ * written again, so that nothing flickers.
+ */
+export function createLive(terminal: Terminal): Live {
+  let drawn: readonly string[] = [];
+
+  function frame(above: string, lines: readonly string[]): void {
+    const fitting = lines.slice(0, Math.max(1, (terminal.rows ?? 24) - 1));
+    const up = drawn.length > 0 ? `\x1b[${drawn.length}A\r` : HIDE_CURSOR;
+    const body = fitting.map((line) => `${line}${ERASE_LINE_END}\n`).join("");
+    terminal.write(`${BEGIN_UPDATE}${up}${above}${WRAP_OFF}${body}${WRAP_ON}${ERASE_BELOW}${END_UPDATE}`);
+    drawn = fitting;
+  }
+
+  return {
+    draw: (lines) => frame("", lines),
+    print(text) {
+      const kept = text
+        .trimEnd()
+        .split("\n")
+        .map((line) => `${line}${ERASE_LINE_END}\n`)
+        .join("");
+      if (drawn.length === 0) terminal.write(kept);
+      else frame(kept, drawn);
+    },
+    end() {
+      if (drawn.length > 0) terminal.write(SHOW_CURSOR);
+      drawn = [];
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { Config, DeliveryConfig, DiskLogConfig } from "../config/config.ts";
+import type { DeliveryLog } from "../log/log.ts";
+import type { Logger } from "../logging/logger.ts";
+import type { Status } from "../supervisor/status.ts";
+
+/** What a command needs of the supervisor. */
+export interface Pump {
+  /** Resolves when the actors are starting and the drain runs. */
+  start(): Promise<void>;
+  status(): Status;
+  /** Settles what is in hand within the deadline; `released`: chunks handed back to the log. */
+  stop(deadlineMs: number): Promise<{ released: number }>;
+  /** Nothing live, and nothing unacknowledged in any sink that is not suspended. */
+  idle(): boolean;
+}
+
+/** The embedded log takes records itself: there is no gateway that pushes them. */
+export interface EmbeddedLog extends DeliveryLog {
+  /** All or none; synced to disk when it returns. The bytes are copied. */
+  append(list: string, records: readonly Uint8Array[]): unknown;
+}
+
+/** Makes the parts of a running pump; tests give others. */
+export interface Parts {
+  createLog(config: Config, logger: Logger): Promise<DeliveryLog>;
+  createEmbeddedLog(config: DiskLogConfig, delivery: DeliveryConfig): Promise<EmbeddedLog>;
+  createPump(options: { config: Config; log: DeliveryLog; logger: Logger }): Promise<Pump>;
+}

@@ -1,0 +1,147 @@
+import { existsSync } from "node:fs";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { EXIT } from "./errors.ts";
+import { version } from "./version.ts";
+
+/** Options of `start`: Tyk Pump's flags under its names, and our own. */
+export interface StartOptions {
+  conf?: string;
+  demo?: string;
+  demoApi?: string;
+  demoApiVersion?: string;
+  demoTrackPath?: boolean;
+  demoDays: number;
+  demoRecordsPerHour: number;
+  demoFutureData?: boolean;
+  debug?: boolean;
+  rate: number;
+}
+
+export interface DemoOptions {
+  records: number;
+  conf?: string;
+  seed?: number;
+  debug?: boolean;
+}
+
+/** Runs one command line to its end; gives the exit code. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const tykStyle = args[0]?.startsWith("-") === true || (args.length === 0 && hasConfiguration());
+  const isQuestion = ["--help", "-h", "--version"].includes(args[0] ?? "");
+  let code: number = EXIT.ok;
+  const program = createProgram((result) => {
+    code = result;
+  });
+  if (args.length === 0 && !tykStyle) {
+    program.outputHelp();
+    return EXIT.ok;
+  }
+  try {
+    await program.parseAsync(tykStyle && !isQuestion ? ["start", ...args] : [...args], { from: "user" });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return EXIT.ok;
+    return tykStyle ? EXIT.failed : EXIT.usage;
+  }
+}
+
+/** Whether there is anything to configure the real pump with; without, `start` shows a demo. */
+export function hasConfiguration(env: NodeJS.ProcessEnv = process.env): boolean {
+  return existsSync("pump.conf") || Object.keys(env).some((name) => name.startsWith("TYK_PMP_"));
+}
+
+function createProgram(done: (code: number) => void): Command {
+  const program = new Command("sluice")
+    .description("Drains API-gateway analytics from Redis and delivers every record to every sink.")
+    .version(`sluice ${version()}`, "--version", "print the version")
+    .helpOption("-h, --help", "show help")
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(oneLine(text)) })
+    .addHelpText("after", HELP_END);
+
+  addStart(program).action(async (options: StartOptions) => {
+    const { start } = await import("./start.ts");
+    done(await start(options));
+  });
+  addDemo(program).action(async (options: DemoOptions) => {
+    const { demo } = await import("./demo.ts");
+    done(await demo(options));
+  });
+  return program;
+}
+
+const HELP_END = `
+Examples:
+  sluice start                      a demo, where there is no pump.conf: nothing else is needed
+  sluice start -c pump.conf         the pump, configured as Tyk Pump is
+  sluice demo --records 100000      how fast is this machine?
+
+Without a command, flags are read as Tyk Pump reads them: sluice -c pump.conf
+`;
+
+function addStart(program: Command): Command {
+  const start = program
+    .command("start")
+    .description("run the pump in the foreground; without any configuration, a demo of it")
+    .allowExcessArguments(false)
+    .addOption(once(new Option("-c, --conf <file>", "configuration file (default: pump.conf, if it is there)")))
+    .option("--rate <n>", "records a second in the demo without configuration", positive, 500)
+    .option("--demo <org>", "write demo data of this organisation through the configured sinks, and exit")
+    .option("--demo-api <id>", "API of the demo data (default: one of three)")
+    .option("--demo-api-version <version>", 'API version of the demo data (default: "Default")')
+    .option("--demo-days <n>", "days of demo data", cut, 30)
+    .option("--demo-records-per-hour <n>", "records of each hour; 0: a random 300 to 499", cut, 0);
+  for (const [name, help] of SWITCHES) {
+    start.addOption(new Option(`--${name}`, help));
+    // Tyk Pump's command line has a --no- for each switch.
+    start.addOption(new Option(`--no-${name}`).hideHelp());
+  }
+  return start;
+}
+
+const SWITCHES = [
+  ["demo-track-path", "set track_path in the demo data"],
+  ["demo-future-data", "demo data from today on, not up to yesterday"],
+  ["debug", "log at level debug, and show where errors come from"],
+] as const;
+
+function addDemo(program: Command): Command {
+  return program
+    .command("demo")
+    .description("generate records, deliver them, and show how fast that was")
+    .allowExcessArguments(false)
+    .option("--records <n>", "how many", positive, 100_000)
+    .addOption(once(new Option("-c, --conf <file>", "deliver to the sinks of this file (default: CSV and errors)")))
+    .option("--seed <n>", "the same seed gives the same records", cut)
+    .option("--debug", "log at level debug, and show where errors come from");
+}
+
+/** A second -c is more likely a mistake than a wish; Tyk Pump refuses it too. */
+function once(option: Option): Option {
+  return option.argParser((value: string, previous: string | undefined) => {
+    if (previous !== undefined) throw new InvalidArgumentError("It can be given only once.");
+    return value;
+  });
+}
+
+/** Whole numbers; what stands behind the point is cut, as Tyk Pump does. */
+function cut(text: string): number {
+  const value = Math.trunc(Number(text));
+  if (text.trim() === "" || !Number.isSafeInteger(value)) throw new InvalidArgumentError("It must be a number.");
+  return value;
+}
+
+function positive(text: string): number {
+  const value = cut(text);
+  if (value < 1) throw new InvalidArgumentError("It must be 1 or more.");
+  return value;
+}
+
+/** `sluice: error: unknown option '--dbug' (Did you mean --debug?), try --help` */
+function oneLine(text: string): string {
+  return `sluice: ${text
+    .trim()
+    .replace(/\s*\n\s*/g, " ")
+    .replace(/\.$/, "")}, try --help\n`;
+}

@@ -1,0 +1,85 @@
+import type { Admin } from "../admin/server.ts";
+import type { Config } from "../config/config.ts";
+import type { DeliveryLog } from "../log/log.ts";
+import type { Logger } from "../logging/logger.ts";
+import type { Status } from "../supervisor/status.ts";
+import { CommandError } from "./errors.ts";
+import { formatCount, formatDuration } from "./format.ts";
+import type { Parts } from "./parts.ts";
+import { version } from "./version.ts";
+
+/** A pump that runs: log, supervisor and, where wanted, the health server. */
+export interface Running {
+  status(): Status;
+  idle(): boolean;
+  /** Where health and metrics are served; null where they are not. */
+  readonly port: number | null;
+  /** Orderly: settles what is in hand within the configured time. Throws CommandError when even that hangs. */
+  stop(): Promise<void>;
+}
+
+export interface RunOptions {
+  config: Config;
+  log: DeliveryLog;
+  parts: Parts;
+  logger: Logger;
+  /** "free": a free port where the configured one is in use. Default "required". */
+  health?: "required" | "free" | "none";
+}
+
+/** More than the stop's own deadline: closing the log and connections. */
+const CLOSING_MS = 5000;
+
+/** Starts everything in the order in which it is needed; what was started is stopped again when a later part fails. */
+export async function run({ config, log, parts, logger, health = "required" }: RunOptions): Promise<Running> {
+  const pump = await parts.createPump({ config, log, logger });
+  let admin: Admin | null = null;
+
+  async function stop(): Promise<void> {
+    const started = performance.now();
+    const { released } = await within(config.stopMs + CLOSING_MS, pump.stop(config.stopMs));
+    await within(CLOSING_MS, Promise.all([admin?.close(), log.close()]));
+    const back = released > 0 ? `, ${formatCount(released)} chunks handed back for another delivery` : "";
+    logger.info(`Stopped in ${formatDuration(performance.now() - started)}${back}`);
+  }
+
+  try {
+    await pump.start();
+    if (health !== "none") admin = await serve(config, health, () => pump.status(), logger);
+  } catch (error) {
+    await stop().catch((cause: unknown) => logger.warn("The stop after a failed start failed too", { error: cause }));
+    throw error;
+  }
+  return { status: () => pump.status(), idle: () => pump.idle(), port: admin?.port ?? null, stop };
+}
+
+async function serve(
+  config: Config,
+  health: "required" | "free",
+  status: () => Status,
+  logger: Logger,
+): Promise<Admin> {
+  const { startAdmin } = await import("../admin/server.ts");
+  const options = { ...config.health, status, version: version(), logger: logger.child("server") };
+  try {
+    return await startAdmin(options);
+  } catch (error) {
+    if (health === "required") throw error;
+    return await startAdmin({ ...options, port: 0 });
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new CommandError(
+      `The stop took longer than ${formatDuration(ms)}; nothing is lost: what was in hand is delivered again`,
+    );
+    timer = setTimeout(reject, ms, error);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

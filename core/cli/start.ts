@@ -1,0 +1,28 @@
+import { loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
+import { EXIT } from "./errors.ts";
+import type { Parts } from "./parts.ts";
+import type { StartOptions } from "./program.ts";
+import { realParts } from "./wiring.ts";
+
+/** `sluice start`: the pump, the demonstration where nothing is configured, or Tyk Pump's demo data. */
+export async function start(options: StartOptions, parts: Parts = realParts): Promise<number> {
+  const loaded = readConfiguration(options);
+  const fromVariable = process.env.TYK_PMP_BUILDDEMODATA;
+  const org = fromVariable || options.demo;
+  if (loaded.demo && !org) {
+    const { demoPump } = await import("./demo-pump.ts");
+    return demoPump({ loaded, parts, rate: options.rate, debug: options.debug === true });
+  }
+  const logger = loggerFor(loaded.config);
+  if (!reportProblems(loaded, logger)) {
+    logger.fatal("Not started: see the errors above");
+    return EXIT.failed;
+  }
+  if (org) {
+    if (fromVariable) logger.warn("Demo mode active via environment variable");
+    const { demoData } = await import("./demo-data.ts");
+    return demoData({ config: loaded.config, parts, logger, options: { ...options, demo: org } });
+  }
+  const { pump } = await import("./pump.ts");
+  return pump({ config: loaded.config, parts, logger });
+}

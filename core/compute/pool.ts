@@ -1,0 +1,34 @@
+import { Piscina } from "piscina";
+import type { BatchRequest } from "../demo/batch.ts";
+import { unpackRecords } from "./packed.ts";
+
+/** The host's own stateless work, off the supervisor's thread. Its threads have no identity: any takes any task. */
+export interface Compute {
+  /** Encoded demo records. The same request gives the same bytes. */
+  generate(request: BatchRequest): Promise<Uint8Array[]>;
+  /** Ends the threads; open tasks are rejected. */
+  close(): Promise<void>;
+}
+
+/** The part of it that feeding needs. */
+export type Generator = Pick<Compute, "generate">;
+
+export interface ComputeOptions {
+  /** Default 1: the sinks need the other cores more. */
+  threads?: number;
+}
+
+export function createCompute({ threads = 1 }: ComputeOptions = {}): Compute {
+  const pool = new Piscina({
+    filename: new URL("./worker.ts", import.meta.url).href,
+    minThreads: 0,
+    maxThreads: threads,
+    idleTimeout: 10_000,
+  });
+  return {
+    async generate(request) {
+      return unpackRecords((await pool.run(request, { name: "generate" })) as Uint8Array);
+    },
+    close: () => pool.destroy(),
+  };
+}

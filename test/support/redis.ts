@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import { CouldNotRun } from "./could-not-run.ts";
 
 export interface RedisOptions {
   /** Lines of redis.conf as flags, e.g. `{ maxmemory: "8mb" }`. */
@@ -33,6 +34,7 @@ export interface TestRedis {
 const SERVER = process.env.REDIS_SERVER ?? "redis-server";
 
 export async function startRedis(options: RedisOptions = {}): Promise<TestRedis> {
+  if (!hasRedis()) throw new CouldNotRun(`${SERVER} is missing; install Redis 5 or later`);
   const folder = await mkdtemp(join(tmpdir(), "sluice-redis-"));
   const host = "127.0.0.1";
   const port = await freePort();

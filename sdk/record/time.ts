@@ -44,7 +44,8 @@ const civil = new Civil();
 export class GoTime implements Timestamp {
   readonly seconds: number;
   readonly nanos: number;
-  private readonly where: Zone;
+  /** For encoders. */
+  readonly where: Zone;
 
   /** Any nanoseconds: what is not within a second is carried over, as Go's time.Unix does. */
   constructor(seconds: number, nanos: number, where: Zone) {

@@ -1,0 +1,254 @@
+import type { RecordBatch } from "../record/batch.ts";
+import { analyticsSchema, type Leaf, leafOf } from "../record/fields.ts";
+import { floatAt, INT_SIZE, intAt, MsgpackCursor } from "../record/msgpack.ts";
+import { bigIntOf, numberOf, propertyOf, textsAt, timeOf, zoneOf } from "../record/reader.ts";
+import { EDITED, type RecordTable } from "../record/table.ts";
+import { ZERO_SECONDS } from "../record/time.ts";
+import type { AnalyticsRecord, Field } from "../record/types.ts";
+import { UTC, type Zone } from "../record/zone.ts";
+import { copyText, quoteFrom } from "./csv-text.ts";
+import { MAX_NUMBER, writeAscii, writeCut, writeInt, writeUint, writeWrapped } from "./numbers.ts";
+import { type Output, viewOf } from "./output.ts";
+import { type Encoder, pagesOf, type RowWriter } from "./pages.ts";
+import { MAX_TIME, TimeWriter } from "./time.ts";
+
+export type CsvColumn = Field | ((record: AnalyticsRecord) => string);
+
+export interface CsvOptions {
+  /** Signed numbers, whole coordinates and the month as a number, where the reference has 18446744073709551615, cut coordinates and "March". */
+  plain?: boolean;
+}
+
+/** How a column is written. */
+const TEXT = 0;
+const WRAPPED = 1;
+const SIGNED = 2;
+const TIME = 3;
+const MONTH = 4;
+const BOOLEAN = 5;
+const FLOAT = 6;
+const CUT = 7;
+const TEXTS = 8;
+const NAMES = 9;
+const JSON_TEXT = 10;
+const COMPUTED = 11;
+
+const COMMA = 44;
+const NEWLINE = 10;
+const SEMICOLON = 59;
+const COLON = 58;
+
+const MONTHS = "January February March April May June July August September October November December".split(" ");
+const TRUE = "true";
+const FALSE = "false";
+
+/** Rows as the reference's CSV pump writes them, end of line LF, without a header. Bytes pass through untouched. */
+export function csvEncoder(columns: readonly CsvColumn[], options: CsvOptions = {}): Encoder<AnalyticsRecord> {
+  return pagesOf(new CsvRows(columns, options.plain ?? false));
+}
+
+class CsvRows implements RowWriter<AnalyticsRecord> {
+  private readonly columns: readonly CsvColumn[];
+  private readonly leaves: readonly (Leaf | null)[];
+  private readonly ops: Uint8Array;
+  private readonly slots: Uint16Array;
+  /** What a row takes besides its texts. */
+  private readonly fixed: number;
+  private readonly times = new TimeWriter("go");
+  private table: RecordTable | null = null;
+  private view: DataView = new DataView(new ArrayBuffer(0));
+
+  constructor(columns: readonly CsvColumn[], plain: boolean) {
+    this.columns = columns;
+    this.leaves = columns.map((column) => (typeof column === "function" ? null : leafOf(analyticsSchema, column)));
+    this.ops = Uint8Array.from(this.leaves, (leaf) => (leaf ? operation(leaf, plain) : COMPUTED));
+    this.slots = Uint16Array.from(this.leaves, (leaf) => leaf?.slot ?? 0);
+    this.fixed = columns.length * (3 + MAX_NUMBER) + 2 * MAX_TIME + 64;
+  }
+
+  guess(bytes: number): number {
+    return bytes + 4096;
+  }
+
+  row(output: Output, table: RecordTable, row: number, batch: RecordBatch, index: number): void {
+    if (table !== this.table) {
+      this.table = table;
+      this.view = viewOf(table.bytes);
+    }
+    output.ensure(this.fixed + 2 * (table.end(row) - table.start(row)));
+    const { ops, slots: columns, view: from } = this;
+    const { bytes, slots, stride, protobuf } = table;
+    const base = row * stride;
+    let { bytes: out, view: to } = output;
+    let o = output.at;
+    for (let c = 0; c < ops.length; c++) {
+      if (c > 0) out[o++] = COMMA;
+      const word = base + columns[c]!;
+      const op = ops[c]!;
+      if (op === TEXT) {
+        const start = slots[word]!;
+        const size = slots[word + 1]! - start;
+        if (size === 0) continue;
+        const alarm =
+          start < EDITED
+            ? copyText(from, start, size, to, o)
+            : copyText(viewOf(table.edits), start - EDITED, size, to, o);
+        o = alarm ? quoteFrom(out, o, o + size) : o + size;
+      } else if (op <= SIGNED) {
+        const p = slots[word]!;
+        const code = p === 0 ? 0 : bytes[p]!;
+        if (code < 0x80) o = writeUint(out, o, code);
+        else o = this.integer(out, o, table, row, c, op);
+      } else if (op === TIME) {
+        o = this.time(out, o, table, row, c);
+      } else if (op === BOOLEAN) {
+        const p = slots[word]!;
+        const yes = p !== 0 && (protobuf ? numberOf(table, row, this.leaves[c]!) !== 0 : bytes[p] === 0xc3);
+        o = writeAscii(out, o, yes ? TRUE : FALSE);
+      } else if (op === MONTH) {
+        const month = numberOf(table, row, this.leaves[c]!);
+        o = writeAscii(
+          out,
+          o,
+          MONTHS[month - 1] ?? `%!Month(${BigInt.asUintN(64, bigIntOf(table, row, this.leaves[c]!))})`,
+        );
+      } else if (op <= CUT) {
+        const p = slots[word]!;
+        const value = p === 0 ? 0 : protobuf ? numberOf(table, row, this.leaves[c]!) : floatAt(bytes, p);
+        o = op === CUT ? writeCut(out, o, value) : writeAscii(out, o, String(value));
+      } else if (op === TEXTS) {
+        if (slots[word] !== 0) o = this.texts(out, to, o, table, row, c);
+      } else if (op === NAMES) {
+        if (slots[word] !== 0) o = this.names(out, to, o, table, row, c);
+      } else {
+        output.at = o;
+        this.made(output, table, row, c, batch, index);
+        o = output.at;
+        out = output.bytes;
+        to = output.view;
+      }
+    }
+    out[o++] = NEWLINE;
+    output.at = o;
+  }
+
+  private integer(out: Buffer, o: number, table: RecordTable, row: number, c: number, op: number): number {
+    const leaf = this.leaves[c]!;
+    const p = table.slots[row * table.stride + leaf.slot]!;
+    const n = table.protobuf ? numberOf(table, row, leaf) : intAt(table.bytes, p, leaf.type === "uint32");
+    if (Number.isSafeInteger(n)) return op === SIGNED ? writeInt(out, o, n) : writeWrapped(out, o, n);
+    const exact = bigIntOf(table, row, leaf);
+    return writeAscii(out, o, String(op === SIGNED ? exact : BigInt.asUintN(64, exact)));
+  }
+
+  private time(out: Buffer, o: number, table: RecordTable, row: number, c: number): number {
+    const { bytes, slots, stride } = table;
+    const p = slots[row * stride + this.slots[c]!]!;
+    if (p === 0) return this.times.write(out, o, ZERO_SECONDS, 0, UTC);
+    if (!table.protobuf) {
+      const nanos = intAt(bytes, p + 1 + INT_SIZE[bytes[p + 1]!]!);
+      if (nanos >= 0 && nanos < 1e9) return this.times.write(out, o, intAt(bytes, p + 1), nanos, this.zone(table));
+    }
+    const time = timeOf(table, row, this.leaves[c]!);
+    return this.times.write(out, o, time.seconds, time.nanos, time.where);
+  }
+
+  private zoneTable: RecordTable | null = null;
+  private zoneFound: Zone = UTC;
+
+  /** Of all of a msgpack table's times. */
+  private zone(table: RecordTable): Zone {
+    if (table !== this.zoneTable) {
+      this.zoneTable = table;
+      this.zoneFound = zoneOf(table, 0) ?? UTC;
+    }
+    return this.zoneFound;
+  }
+
+  /** Joined by semicolons. */
+  private texts(out: Buffer, to: DataView, start: number, table: RecordTable, row: number, c: number): number {
+    if (table.protobuf) return writeText(out, start, (textsAt(table, row, this.leaves[c]!) ?? []).join(";"));
+    const cursor = new MsgpackCursor(table.bytes, table.slots[row * table.stride + this.slots[c]!]!);
+    let o = start;
+    let alarm = false;
+    const count = cursor.enter();
+    for (let i = 0; i < count; i++) {
+      if (i > 0) out[o++] = SEMICOLON;
+      const from = cursor.text();
+      if (copyText(this.view, from, cursor.p - from, to, o)) alarm = true;
+      o += cursor.p - from;
+    }
+    return alarm ? quoteFrom(out, start, o) : o;
+  }
+
+  /** "k:v" by semicolons, keys in byte order. */
+  private names(out: Buffer, to: DataView, start: number, table: RecordTable, row: number, c: number): number {
+    const { bytes } = table;
+    const cursor = new MsgpackCursor(bytes, table.slots[row * table.stride + this.slots[c]!]!);
+    const pairs = new Map<string, [key: number, keyEnd: number, value: number, end: number]>();
+    const count = cursor.enter();
+    for (let i = 0; i < count; i++) {
+      const key = cursor.text();
+      const keyEnd = cursor.p;
+      const value = cursor.text();
+      pairs.set(bytes.latin1Slice(key, keyEnd), [key, keyEnd, value, cursor.p]);
+    }
+    let o = start;
+    for (const name of [...pairs.keys()].sort()) {
+      const [key, keyEnd, value, end] = pairs.get(name)!;
+      if (o > start) out[o++] = SEMICOLON;
+      copyText(this.view, key, keyEnd - key, to, o);
+      o += keyEnd - key;
+      out[o++] = COLON;
+      copyText(this.view, value, end - value, to, o);
+      o += end - value;
+    }
+    return quoteFrom(out, start, o);
+  }
+
+  /** Texts made in JavaScript: of any size, so they need room of their own. */
+  private made(output: Output, table: RecordTable, row: number, c: number, batch: RecordBatch, i: number): void {
+    const column = this.columns[c]!;
+    const leaf = this.leaves[c];
+    const text = leaf
+      ? jsonText(propertyOf(table, row, leaf))
+      : String((column as (r: AnalyticsRecord) => string)(batch.at(i)));
+    const rest = this.fixed + 2 * (table.end(row) - table.start(row));
+    output.ensure(6 * text.length + rest);
+    output.at = writeText(output.bytes, output.at, text);
+  }
+}
+
+function jsonText(value: unknown): string {
+  return value === null ? "" : JSON.stringify(value);
+}
+
+/** There must be room for six bytes a character. */
+function writeText(out: Buffer, o: number, text: string): number {
+  return text === "" ? o : quoteFrom(out, o, o + out.write(text, o));
+}
+
+function operation(leaf: Leaf, plain: boolean): number {
+  switch (leaf.type) {
+    case "text":
+      return TEXT;
+    case "float":
+      return plain ? FLOAT : CUT;
+    case "boolean":
+      return BOOLEAN;
+    case "time":
+      return TIME;
+    case "texts":
+      return TEXTS;
+    case "textMap":
+      return NAMES;
+    case "textsMap":
+    case "errors":
+      return JSON_TEXT;
+    case "uint32":
+      return WRAPPED;
+    default:
+      if (plain || leaf.name.startsWith("latency.")) return SIGNED;
+      return leaf.property === "month" ? MONTH : WRAPPED;
+  }
+}

@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { startRedis, type TestRedis } from "../../test/support/redis.ts";
+import type { Send } from "./connection.ts";
+import { type GatewayList, keysOf } from "./keys.ts";
+import { run, type Step, steps, type World } from "./model.ts";
+import { openRedisLog } from "./redis.ts";
+
+const LIST: GatewayList = { name: "analytics-tyk-system-analytics", wire: "msgpack" };
+const KEYS = keysOf(LIST.name);
+const LEASE_MS = 60;
+const RUNS = Number(process.env.SLUICE_PROPERTY_RUNS ?? 40);
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+beforeEach(async () => {
+  await redis.client.flushall();
+});
+
+function world(intercept: (send: Send) => Send = (send) => send): World {
+  return {
+    instances: 2,
+    leaseMs: LEASE_MS,
+    async open(sinks) {
+      const log = openRedisLog(
+        {
+          engine: "redis",
+          host: redis.host,
+          port: redis.port,
+          username: "",
+          password: "",
+          database: 0,
+          timeoutMs: 5000,
+          keyPrefix: "analytics-",
+          leaseMs: LEASE_MS,
+          chunkRecords: 10,
+          chunkBytes: 4_000_000,
+        },
+        { lists: [LIST], sweepAgeMs: 0, intercept },
+      );
+      await log.open(sinks);
+      return log;
+    },
+    async push(_log, texts) {
+      await redis.client.rpush(LIST.name, ...texts);
+    },
+    /** A descriptor in the log if and only if its chunk is there; each record in one place only. */
+    async verify() {
+      const [entries, keys, live] = await Promise.all([
+        redis.client.xrange(KEYS.log, "-", "+"),
+        redis.client.keys("*"),
+        redis.client.lrange(LIST.name, 0, -1),
+      ]);
+      const described = entries.map(([, fields]) => KEYS.chunk(fields[1]!)).sort();
+      const chunks = keys.filter((key) => key.startsWith(KEYS.chunk(""))).sort();
+      if (described.join() !== chunks.join()) throw new Error(`described ${described}, there are ${chunks}`);
+      const texts = [...live];
+      for (const key of chunks) texts.push(...(await redis.client.lrange(key, 0, -1)));
+      if (new Set(texts).size !== texts.length) throw new Error("a record is in two places");
+    },
+    async verifyRest() {
+      const keys = (await redis.client.keys("*")).sort();
+      if (keys.some((key) => key !== KEYS.log && key !== KEYS.sinks)) throw new Error(`left over: ${keys}`);
+      if ((await redis.client.xlen(KEYS.log)) !== 0) throw new Error("descriptors are left over");
+    },
+    async loseGroup(sink) {
+      if ((await redis.client.exists(KEYS.log)) === 1) await redis.client.xgroup("DESTROY", KEYS.log, sink);
+    },
+    async snapshot() {
+      const keys = await redis.client.keys("*");
+      const dumps = await Promise.all(keys.map((key) => redis.client.dumpBuffer(key)));
+      return async () => {
+        await redis.client.flushall();
+        await Promise.all(keys.map((key, i) => redis.client.call("RESTORE", [key, "0", dumps[i]!])));
+        await redis.client.client("KILL", "TYPE", "normal", "SKIPME", "yes");
+      };
+    },
+  };
+}
+
+async function holds(plan: readonly Step[], intercept?: (send: Send) => Send): Promise<void> {
+  await redis.client.flushall();
+  await run(world(intercept), plan);
+}
+
+describe("delivery log under random steps: Redis", () => {
+  test("no record is lost, no chunk changes, all comes to rest", async () => {
+    await fc.assert(
+      fc.asyncProperty(steps(), (plan) => holds(plan)),
+      { numRuns: RUNS, endOnFailure: true },
+    );
+  }, 300_000);
+
+  // The test itself is tested: each of these breaks one rule, and must be noticed.
+  const mutants: { [name: string]: (send: Send) => Send } = {
+    "a sweep that ignores what is pending": (send) => (command, args, about) =>
+      command === "XPENDING" && args.at(-1) === 1000 ? Promise.resolve([]) : send(command, args, about),
+    "groups that begin at the end": (send) => (command, args, about) =>
+      send(
+        command,
+        command === "XGROUP" && args[0] === "CREATE" ? args.map((arg) => (arg === "0" ? "$" : arg)) : args,
+        about,
+      ),
+  };
+  for (const [name, intercept] of Object.entries(mutants)) {
+    test(`the test notices ${name}`, async () => {
+      const result = await fc.check(
+        fc.asyncProperty(steps(), (plan) => holds(plan, intercept)),
+        { numRuns: 200, endOnFailure: true },
+      );
+      expect(result.failed).toBe(true);
+      expect(String(result.errorInstance)).toMatch(/lacks|was deleted/);
+    }, 300_000);
+  }
+});

@@ -192,10 +192,10 @@ export const FAMILIES: readonly Family[] = [
     samples: (status) => status.sinks.flatMap(latencySamples),
   },
   {
-    name: "sluice_actor_cpu_seconds_total",
-    help: "CPU time of the sink's thread since it started.",
+    name: "sluice_sink_cpu_seconds_total",
+    help: "CPU time of all threads that ran for the sink.",
     type: "counter",
-    samples: eachActor((a) => a.cpuSeconds),
+    samples: eachSink((s) => s.cpuSeconds),
   },
   {
     name: "sluice_actor_heap_bytes",

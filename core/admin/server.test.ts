@@ -137,7 +137,7 @@ describe("/metrics", () => {
     expect(text).toContain('sluice_claimed_records_total{list="analytics-tyk-system-analytics"} 10\n');
     expect(text).toContain('sluice_sink_state{sink="csv",state="open"} 1\n');
     expect(text).toContain('sluice_sink_state{sink="csv",state="failed"} 0\n');
-    expect(text).toContain('sluice_actor_cpu_seconds_total{sink="csv",actor="0"} 0.5\n');
+    expect(text).toContain('sluice_sink_cpu_seconds_total{sink="csv"} 0.5\n');
     expect(text).toContain("# TYPE process_resident_memory_bytes gauge");
   });
 

@@ -9,11 +9,11 @@ import type { Logger } from "../logging/logger.ts";
 import { inFolder } from "./configuration.ts";
 import { missing, untilDelivered } from "./deliver.ts";
 import { demoRun } from "./demo-source.ts";
+import { startEmbedded } from "./embedded.ts";
 import { EXIT } from "./errors.ts";
 import { feedBatches } from "./feed.ts";
 import type { Parts } from "./parts.ts";
 import type { StartOptions } from "./program.ts";
-import { run } from "./run.ts";
 import { watchSignals } from "./signals.ts";
 import { version } from "./version.ts";
 
@@ -30,10 +30,8 @@ export async function demoData({ config: configured, parts, logger, options }: D
   logger.info(`## Sluice, ${version()} ##`);
   const folder = await mkdtemp(join(tmpdir(), "sluice-demo-"));
   const config = inFolder(configured, folder, { moveOutput: false });
-  const { createCompute } = await import("../compute/pool.ts");
-  const generator = createCompute();
-  const log = await parts.createEmbeddedLog(config.log, config.delivery);
-  const running = await run({ config, log, parts, logger });
+  const { signal } = signals;
+  const { running, feed, stop } = await startEmbedded({ config, parts, logger, health: "required", signal });
 
   logger.info("BUILDING DEMO DATA AND EXITING...");
   const source = demoRun({
@@ -42,11 +40,10 @@ export async function demoData({ config: configured, parts, logger, options }: D
     apiVersion: options.demoApiVersion,
     trackPath: options.demoTrackPath,
   });
-  const feed = { log, generator, status: running.status, signal: signals.signal };
   const total = await feedBatches(feed, batches(options, source, logger));
-  await untilDelivered(running, total, signals.signal);
+  await untilDelivered(running, total, signal);
   const lost = missing(running.status(), total);
-  await Promise.all([running.stop(), generator.close()]);
+  await stop();
   for (const line of lost) logger.error(line);
   logger.flush();
   if (lost.length > 0) {

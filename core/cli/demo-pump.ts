@@ -3,14 +3,16 @@ import type { Loaded } from "../config/load.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../supervisor/status.ts";
 import { type EmbeddedConfig, loggerFor, outputFolder, reportProblems } from "./configuration.ts";
+import { accounted } from "./deliver.ts";
 import { demoRun } from "./demo-source.ts";
+import { startEmbedded } from "./embedded.ts";
 import { EXIT } from "./errors.ts";
 import { feedSteadily } from "./feed.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { createLive, type Live } from "./live.ts";
 import type { Parts } from "./parts.ts";
 import { createRates } from "./rates.ts";
-import { type Running, run } from "./run.ts";
+import type { Running } from "./run.ts";
 import { watchSignals } from "./signals.ts";
 import { displayPath, sinkTable } from "./summary.ts";
 import { version } from "./version.ts";
@@ -39,26 +41,25 @@ export async function demoPump({ loaded, parts, rate, debug }: DemoPumpOptions):
   const signals = watchSignals(say);
   say(introduction(config, rate));
 
-  const { createCompute } = await import("../compute/pool.ts");
-  const generator = createCompute();
-  const log = await parts.createEmbeddedLog(config.log, config.delivery);
-  const running = await run({ config, log, parts, logger, health: "free" });
+  const { signal } = signals;
+  const { running, feed, stop } = await startEmbedded({ config, parts, logger, health: "free", signal });
   say(`Health and metrics: http://localhost:${running.port}/readyz and /metrics\n`);
 
   const demo = demoRun({ org: "demo" });
   let batches = 0;
   const batch = (count: number, start: number) => ({ ...demo, seed: demo.seed + batches++, count, start, spacing: 0 });
-  const feed = { log, generator, status: running.status, signal: signals.signal };
   const view = show(running, live, say);
   const generated = await feedSteadily(feed, rate, batch);
 
   clearInterval(view);
   say(`Stopping: what is in hand is delivered first (again Ctrl-C: at once).`);
-  await Promise.all([running.stop(), generator.close()]);
+  await running.measure();
+  const before = running.status();
+  await stop();
   const status = running.status();
   live?.end();
   logger.flush();
-  say(summary(config, status, generated, performance.now() - started));
+  say(summary(config, status, waiting(before, status), generated, performance.now() - started));
   return EXIT.ok;
 }
 
@@ -99,8 +100,7 @@ function introduction(config: Config, rate: number): string {
   ].join("\n");
 }
 
-function summary(config: Config, status: Status, generated: number, ms: number): string {
-  const waiting = Math.max(0, ...status.sinks.map((sink) => sink.lag.records));
+function summary(config: Config, status: Status, waiting: number, generated: number, ms: number): string {
   const left =
     waiting > 0 ? [`${formatCount(waiting)} records wait in the log and are delivered at the next start.`] : [];
   return [
@@ -109,4 +109,13 @@ function summary(config: Config, status: Status, generated: number, ms: number):
     ...sinkTable(config, status),
     ...left,
   ].join("\n");
+}
+
+/** What the slowest sink still had before it when the pump had stopped. */
+function waiting(before: Status, after: Status): number {
+  const left = after.sinks.map((sink, i) => {
+    const then = before.sinks[i]!;
+    return accounted(then) + then.lag.records - accounted(sink);
+  });
+  return Math.max(0, ...left);
 }

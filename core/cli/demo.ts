@@ -3,13 +3,13 @@ import { resolve } from "node:path";
 import { inFolder, loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
 import { createProgress, missing, slowest, untilDelivered } from "./deliver.ts";
 import { demoRun, lastHour } from "./demo-source.ts";
+import { startEmbedded } from "./embedded.ts";
 import { EXIT } from "./errors.ts";
 import { feedBatches } from "./feed.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { createLive } from "./live.ts";
 import type { Parts } from "./parts.ts";
 import type { DemoOptions } from "./program.ts";
-import { run } from "./run.ts";
 import { watchSignals } from "./signals.ts";
 import { displayPath, sinkTable } from "./summary.ts";
 import { progressLine, troubles } from "./view.ts";
@@ -33,10 +33,8 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
   const names = config.sinks.map(({ name }) => name).join(", ");
   say(`${formatCount(options.records)} records to ${names}; the output is in ${displayPath(folder)}`);
 
-  const { createCompute } = await import("../compute/pool.ts");
-  const generator = createCompute();
-  const log = await parts.createEmbeddedLog(config.log, config.delivery);
-  const running = await run({ config, log, parts, logger, health: "none" });
+  const { signal } = signals;
+  const { running, feed, stop } = await startEmbedded({ config, parts, logger, health: "none", signal });
 
   const started = performance.now();
   const progress = createProgress(started);
@@ -49,9 +47,8 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
   };
   const showing = setInterval(show, live === null ? LINE_MS : BAR_MS);
   const looking = setInterval(() => progress.look(running.status(), options.records), BAR_MS / 4);
-  const feed = { log, generator, status: running.status, signal: signals.signal };
   const generated = await feedBatches(feed, lastHour(options.records, demoRun({ org: "demo", seed: options.seed })));
-  await untilDelivered(running, generated, signals.signal, (status) => progress.look(status, options.records));
+  await untilDelivered(running, generated, signal, (status) => progress.look(status, options.records));
   clearInterval(showing);
   clearInterval(looking);
 
@@ -59,7 +56,7 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
   const took = performance.now() - started;
   show();
   live?.end();
-  await Promise.all([running.stop(), generator.close()]);
+  await stop();
   logger.flush();
 
   const lost = missing(status, options.records);

@@ -18,7 +18,7 @@ export function fakeSession(sinkOf: (name: string, appended: number) => Partial<
   const log = {
     lists: [{ name: "analytics-tyk-system-analytics", wire: "msgpack" }],
     append: (_: string, records: readonly Uint8Array[]) => appended.push(...records),
-    close: async () => void calls.push("log.close"),
+    open: async () => void calls.push("open"),
   } as unknown as EmbeddedLog;
 
   const parts: Parts = {
@@ -39,6 +39,7 @@ export function fakeSession(sinkOf: (name: string, appended: number) => Partial<
         start: async () => void calls.push("start"),
         status,
         idle: () => true,
+        measure: async () => {},
         stop: async () => {
           calls.push("stop");
           return { released: 0 };

@@ -8,10 +8,12 @@ export interface Pump {
   /** Resolves when the actors are starting and the drain runs. */
   start(): Promise<void>;
   status(): Status;
-  /** Settles what is in hand within the deadline; `released`: chunks handed back to the log. */
+  /** Settles what is in hand within the deadline and closes the log; `released`: records handed back to it. */
   stop(deadlineMs: number): Promise<{ released: number }>;
   /** Nothing live, and nothing unacknowledged in any sink that is not suspended. */
   idle(): boolean;
+  /** Measures lag and backlog now. */
+  measure(): Promise<void>;
 }
 
 /** The embedded log takes records itself: there is no gateway that pushes them. */

@@ -12,6 +12,8 @@ import { version } from "./version.ts";
 export interface Running {
   status(): Status;
   idle(): boolean;
+  /** Measures lag and backlog now. */
+  measure(): Promise<void>;
   /** Where health and metrics are served; null where they are not. */
   readonly port: number | null;
   /** Orderly: settles what is in hand within the configured time. Throws CommandError when even that hangs. */
@@ -27,7 +29,7 @@ export interface RunOptions {
   health?: "required" | "free" | "none";
 }
 
-/** More than the stop's own deadline: closing the log and connections. */
+/** What the end of health connections may take, and more than the stop's own deadline. */
 const CLOSING_MS = 5000;
 
 /** Starts everything in the order in which it is needed; what was started is stopped again when a later part fails. */
@@ -38,19 +40,20 @@ export async function run({ config, log, parts, logger, health = "required" }: R
   async function stop(): Promise<void> {
     const started = performance.now();
     const { released } = await within(config.stopMs + CLOSING_MS, pump.stop(config.stopMs));
-    await within(CLOSING_MS, Promise.all([admin?.close(), log.close()]));
-    const back = released > 0 ? `, ${formatCount(released)} chunks handed back for another delivery` : "";
+    await within(CLOSING_MS, admin?.close() ?? Promise.resolve());
+    const back = released > 0 ? `, ${formatCount(released)} records handed back for another delivery` : "";
     logger.info(`Stopped in ${formatDuration(performance.now() - started)}${back}`);
   }
 
   try {
     await pump.start();
-    if (health !== "none") admin = await serve(config, health, () => pump.status(), logger);
+    if (health !== "none") admin = await serve(config, health, pump.status, logger);
   } catch (error) {
     await stop().catch((cause: unknown) => logger.warn("The stop after a failed start failed too", { error: cause }));
     throw error;
   }
-  return { status: () => pump.status(), idle: () => pump.idle(), port: admin?.port ?? null, stop };
+  const { status, idle, measure } = pump;
+  return { status, idle, measure, port: admin?.port ?? null, stop };
 }
 
 async function serve(

@@ -21,9 +21,9 @@ export interface ComputeOptions {
 export function createCompute({ threads = 1 }: ComputeOptions = {}): Compute {
   const pool = new Piscina({
     filename: new URL("./worker.ts", import.meta.url).href,
-    minThreads: 0,
+    // Started at once, so that they load while the rest starts.
+    minThreads: threads,
     maxThreads: threads,
-    idleTimeout: 10_000,
   });
   return {
     async generate(request) {

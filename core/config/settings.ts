@@ -96,13 +96,8 @@ export function reportMissingParts(conf: PumpConf, variables: Variables, draft: 
       mend: "Scrape /metrics instead.",
     });
   }
-  if (variables.read("TYK_PMP_BUILDDEMODATA")) {
-    draft.report("SLUICE_CONFIG_NOT_BUILT", ERROR, {
-      place: "TYK_PMP_BUILDDEMODATA",
-      message: "It asks for demonstration data instead of what Redis holds, which is not built yet.",
-      mend: "Unset it.",
-    });
-  }
+  // Known: the command `start` acts on it.
+  variables.read("TYK_PMP_BUILDDEMODATA");
   const { pumps: _, analytics_storage_config: __, kv: ___, uptime_pump_config: ____, ...plain } = conf;
   for (const path of secretReferences(plain, "")) {
     draft.report("SLUICE_CONFIG_NOT_BUILT", WARNING, {

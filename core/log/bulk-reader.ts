@@ -224,7 +224,9 @@ class Reader implements BulkReader {
 
   #settle(): void {
     const { reply, about, caller } = this.#pending.shift()!;
-    const refused = reply.line?.startsWith("-") ? replyError(reply.line.slice(1), about) : null;
+    const refused = reply.line?.startsWith("-")
+      ? replyError(reply.line.slice(1), caller === null ? "the handshake" : "LRANGE", about)
+      : null;
     if (caller === null) {
       if (refused !== null) throw refused;
       return;

@@ -92,11 +92,11 @@ export function openConnection(config: RedisLogConfig, options: ConnectionOption
       else pipeline.call(command, ...args.map(String));
     }
     const replies = await pipeline.exec();
-    for (const [i, { about, resolve, reject }] of batch.entries()) {
+    for (const [i, { command, about, resolve, reject }] of batch.entries()) {
       const [error, reply] = replies?.[i] ?? [new Error("no reply"), null];
       if (error === null) resolve(reply as Reply);
       // Only the text: an error of the client holds the command's arguments.
-      else if (error.name === "ReplyError") reject(replyError(error.message, about));
+      else if (error.name === "ReplyError") reject(replyError(error.message, command, about));
       else reject(unavailable(where, new Error(error.message)));
     }
   };
@@ -147,7 +147,8 @@ export function openConnection(config: RedisLogConfig, options: ConnectionOption
     options.onClose();
   });
   redis.on("error", (error: Error) => {
-    lastError = error.name === "ReplyError" ? replyError(error.message, where) : new Error(error.message);
+    lastError =
+      error.name === "ReplyError" ? replyError(error.message, "the handshake", where) : new Error(error.message);
     if (isLogError(lastError, LOG_ERROR_CODES.auth)) for (const wake of waiters.splice(0)) wake();
   });
 

@@ -61,12 +61,13 @@ const REPLIES: readonly [word: RegExp, code: LogErrorCode, mend: string][] = [
   ],
 ];
 
-/** An error reply of Redis, about `key`, as a LogError. `text` must not hold arguments of the command. */
-export function replyError(text: string, key: string): LogError {
+/** An error reply of Redis to `command`, about `key`, as a LogError. `text` must not hold arguments of the command. */
+export function replyError(text: string, command: string, key: string): LogError {
   const known = REPLIES.find(([word]) => word.test(text));
   const cause = new Error(text);
-  if (known === undefined) return new LogError(LOG_ERROR_CODES.protocol, `Redis answered for ${key}: ${text}`, cause);
-  return new LogError(known[1], `Redis refused a command on ${key}. ${known[2]} It said: ${text}`, cause);
+  if (known === undefined)
+    return new LogError(LOG_ERROR_CODES.protocol, `Redis answered ${command} on ${key}: ${text}`, cause);
+  return new LogError(known[1], `Redis refused ${command} on ${key}. ${known[2]} It said: ${text}`, cause);
 }
 
 export function unavailable(where: string, cause?: unknown): LogError {

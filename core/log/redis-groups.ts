@@ -53,7 +53,7 @@ export async function ensureGroups(
   const missing = sinks.filter(({ name }) => !known.has(name));
   if (missing.length === 0) return true;
   await Promise.all([
-    writeRegistrations(connection, keys, sinks, consumer),
+    writeRegistrations(connection, keys, missing, consumer),
     ...missing.map(({ name }) =>
       send("XGROUP", ["CREATE", keys.log, name, "0", "MKSTREAM"], keys.log).catch((error: unknown) => {
         // Another instance was faster.

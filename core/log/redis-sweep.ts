@@ -1,8 +1,8 @@
-import type { Connection, Reply } from "./connection.ts";
-import { replyError } from "./errors.ts";
+import type { Connection } from "./connection.ts";
 import type { ListKeys } from "./keys.ts";
 import { readEntries, readPending, serverMillis } from "./redis-entries.ts";
 import { groupsOf, readRegistrations } from "./redis-groups.ts";
+import { DELETE } from "./scripts.ts";
 import { compareIds, FIRST_ID, millisOf } from "./stream-id.ts";
 
 const ENTRIES = 500;
@@ -49,17 +49,12 @@ async function sweepOnce(connection: Connection, keys: ListKeys, ageMs: number):
   ]);
   const dead = entries.filter(({ entry }) => !pending.has(entry) && now - millisOf(entry) >= ageMs);
   if (dead.length === 0) return 0;
-  const replies = await Promise.all([
-    send("MULTI", [], keys.log),
-    send(
-      "UNLINK",
-      dead.map(({ id }) => keys.chunk(id)),
-      keys.log,
-    ),
-    send("XDEL", [keys.log, ...dead.map(({ entry }) => entry)], keys.log),
-    send("EXEC", [], keys.log),
-  ]);
-  for (const reply of (replies[3] as Reply[]) ?? [])
-    if (reply instanceof Error) throw replyError(reply.message, keys.log);
+  const chunks = dead.map(({ id }) => keys.chunk(id));
+  await connection.run(
+    DELETE,
+    [keys.log, ...chunks],
+    dead.map(({ entry }) => entry),
+    keys.log,
+  );
   return dead.length;
 }

@@ -75,7 +75,7 @@ function world(intercept: (send: Send) => Send = (send) => send): World {
       return async () => {
         await redis.client.flushall();
         await Promise.all(keys.map((key, i) => redis.client.call("RESTORE", [key, "0", dumps[i]!])));
-        await redis.client.client("KILL", "TYPE", "normal", "SKIPME", "yes");
+        await redis.client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
       };
     },
   };

@@ -110,8 +110,13 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
       await connection.connect();
       await probe();
       await checkEviction();
-      shared.sinks = sinks;
-      await used();
+      try {
+        await register(sinks);
+      } catch (error) {
+        // Out of memory, say: what is there can be delivered all the same.
+        if (!isLogError(error, LOG_ERROR_CODES.refused)) throw error;
+        warnOnce(error.message);
+      }
     },
     register,
     async sinks() {

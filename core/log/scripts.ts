@@ -42,6 +42,11 @@ local freed=0 for i=3,#ARGV do local p=redis.call('XPENDING',KEYS[1],ARGV[1],ARG
   if #p==1 then freed=freed+1; redis.call('XCLAIM',KEYS[1],ARGV[1],'${FREE}',0,ARGV[i],'IDLE',3600000,
     'RETRYCOUNT',math.max(p[1][4]-1,0),'JUSTID') end end return freed`);
 
+/** Deletes chunks and their descriptors. A script, since a full Redis refuses to queue anything in a MULTI. */
+export const DELETE = script(`-- KEYS log, chunk...  ARGV id...
+for i=2,#KEYS do redis.call('UNLINK',KEYS[i]) end
+return redis.call('XDEL',KEYS[1],unpack(ARGV))`);
+
 /** Copies records of a chunk into the dead letters and counts them. Answers how many were found. */
 export const REJECT = script(`-- KEYS log, chunk, dead, letters  ARGV sink, chunk, (index, reason)...
 redis.call('PERSIST',KEYS[1])

@@ -1,0 +1,65 @@
+import { choices, kindOf, mapItem, type Schema, variableSuffix } from "../core/config/fields.ts";
+import { Pump, Sluice, Tyk } from "../core/config/schema.ts";
+
+/** The tables of docs/configuration.md by the name of their marker, made from the schema. */
+export function settingsTables(): { [name: string]: string } {
+  const { pumps: _, analytics_storage_config: storage, ...top } = Tyk.properties;
+  return {
+    sluice: table(Sluice, "sluice.", "SLUICE_"),
+    top: table({ properties: top as { [key: string]: Schema } }, "", "TYK_PMP_"),
+    pump: table(Pump, "", "TYK_PMP_PUMPS_<NAME>_"),
+    storage: table(storage, "", "TYK_PMP_ANALYTICSSTORAGECONFIG_"),
+  };
+}
+
+/** The text of a document with each `<!-- table NAME -->` … `<!-- end -->` filled anew. */
+export function withTables(document: string): string {
+  const tables = settingsTables();
+  return document.replace(
+    /(<!-- table (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_, start: string, name: string, end: string) => `${start}${tables[name]}${end}`,
+  );
+}
+
+function table(schema: Schema, path: string, prefix: string): string {
+  return `| key | variable | type | default | |\n|---|---|---|---|---|\n${rows(schema, path, prefix).join("\n")}\n`;
+}
+
+function rows(schema: Schema, path: string, prefix: string): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, field]) => {
+    const name = prefix + variableSuffix(key, field);
+    const item = kindOf(field) === "map" ? mapItem(field) : undefined;
+    if (kindOf(field) === "object") return rows(field, `${path}${key}.`, `${name}_`);
+    if (item && kindOf(item) === "object") return rows(item, `${path}${key}.<name>.`, `${name}_<NAME>_`);
+    const variable = kindOf(field) === "raw" ? "" : `\`${name}\``;
+    return [`| \`${path}${key}\` | ${variable} | ${typeName(field)} | ${defaultText(field)} | ${remark(field)} |`];
+  });
+}
+
+function typeName(field: Schema): string {
+  const kind = kindOf(field);
+  if (kind === "choice")
+    return choices(field)
+      .map((one) => `\`${String(one)}\``)
+      .join(", ");
+  if (kind === "list" && field.items) return `list of ${kindOf(field.items)}s`;
+  return kind === "raw" ? "object" : kind;
+}
+
+function defaultText(field: Schema): string {
+  const value = field.default;
+  if (value === undefined) return "";
+  if (kindOf(field) !== "duration") return `\`${String(value)}\``;
+  const ms = Number(value);
+  return ms % 1000 === 0 ? `\`${ms / 1000}s\`` : `\`${ms}ms\``;
+}
+
+function remark(field: Schema): string {
+  const notes = [
+    field.description ?? "",
+    field.secret ? "Secret." : "",
+    field.notBuilt ? `Not built yet${field.notBuilt.severity === "error" ? ": refused" : ""}.` : "",
+    field.noEffect ? `No effect: ${field.noEffect}.` : "",
+  ];
+  return notes.filter(Boolean).join(" ").replaceAll("|", "\\|");
+}

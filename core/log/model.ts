@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { readAll, sleep } from "./conformance.ts";
+import { isLogError, LOG_ERROR_CODES } from "./errors.ts";
 import type { ChunkRef, DeliveryLog, ListLog, SinkEntry } from "./log.ts";
 
 /**
@@ -20,6 +21,9 @@ export interface World {
   verifyRest?(): Promise<void>;
   /** The server forgets a group, as a promoted replica may. */
   loseGroup?(sink: string): Promise<void>;
+  /** The next reply is thrown away and its connection cut; `calm` takes the order back. */
+  loseReply?(): void;
+  calm?(): void;
   /** Takes a copy of all data; the function given back puts it in place again and cuts all connections. */
   snapshot?(): Promise<() => Promise<void>>;
 }
@@ -40,6 +44,7 @@ export type Step =
   | { do: "sweep"; at: number }
   | { do: "add sink" }
   | { do: "lose group"; sink: SinkName }
+  | { do: "lose reply" }
   | { do: "snapshot" }
   | { do: "restore" };
 
@@ -60,6 +65,7 @@ export function steps(): fc.Arbitrary<Step[]> {
     { weight: 4, arbitrary: fc.record({ do: fc.constant("sweep" as const), at }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("add sink" as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("lose group" as const), sink }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant("lose reply" as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("snapshot" as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("restore" as const) }) },
   );
@@ -112,14 +118,24 @@ class Simulation {
 
   async start(): Promise<void> {
     this.#sinks.set("a", newSink([])).set("b", newSink([]));
-    while (this.#instances.length < this.#world.instances) this.#instances.push(await this.#open());
+    while (this.#instances.length < this.#world.instances) this.#instances.push(await patiently(() => this.#open()));
   }
 
   async end(): Promise<void> {
     for (const { log } of this.#instances) await log.close();
   }
 
+  /** One step; a connection that breaks in it has done its work or not, and is waited for. */
   async step(step: Step): Promise<void> {
+    try {
+      await this.#step(step);
+    } catch (error) {
+      if (!isLogError(error, LOG_ERROR_CODES.unavailable)) throw error;
+      for (const { log } of this.#instances) await reconnected(log);
+    }
+  }
+
+  async #step(step: Step): Promise<void> {
     const instance = this.#instances[("at" in step ? step.at : 0) % this.#instances.length]!;
     if ("sink" in step && !this.#sinks.has(step.sink)) return;
     const list = instance.log.lists[0]!;
@@ -151,7 +167,7 @@ class Simulation {
       }
       case "crash":
         await instance.log.close();
-        this.#instances[this.#instances.indexOf(instance)] = await this.#open();
+        this.#instances[this.#instances.indexOf(instance)] = await patiently(() => this.#open());
         return;
       case "expire":
         return sleep(this.#world.leaseMs + 10);
@@ -165,6 +181,8 @@ class Simulation {
         await this.#world.loseGroup(step.sink);
         this.#sinks.get(step.sink)!.done.clear();
         return;
+      case "lose reply":
+        return this.#world.loseReply?.();
       case "snapshot":
         return this.#snapshot();
       case "restore":
@@ -180,7 +198,11 @@ class Simulation {
         const lacking = [...expected].filter((text) => !acked.has(text));
         return lacking.length === 0 ? [] : [`${name} lacks ${lacking}`];
       });
-    for (const instance of this.#instances) instance.held.clear();
+    this.#world.calm?.();
+    for (const instance of this.#instances) {
+      instance.held.clear();
+      await reconnected(instance.log);
+    }
     for (;;) {
       let moved = 0;
       for (const instance of this.#instances) {
@@ -207,8 +229,7 @@ class Simulation {
   }
 
   async #open(): Promise<Instance> {
-    const log = await this.#world.open(this.#entries());
-    return { log, held: new Map() };
+    return { log: await this.#world.open(this.#entries()), held: new Map() };
   }
 
   #entries(): SinkEntry[] {
@@ -240,13 +261,11 @@ class Simulation {
     const sink = this.#sinks.get(name)!;
     const refs = heldBy(instance, name).splice(0, chunks);
     if (refs.length === 0) return;
+    // Written, whoever holds them now and whether the acknowledgement arrives or not.
+    for (const { chunk } of refs) for (const text of this.#contents.get(chunk)!) sink.acked.add(text);
     const done = await instance.log.lists[0]!.ack(name, refs);
-    for (const { chunk } of refs) {
-      // Written by this instance, whoever holds it now.
-      for (const text of this.#contents.get(chunk)!) sink.acked.add(text);
-      // Were some no longer ours, another's hands or a lost group may bring them again.
-      if (done === refs.length) sink.done.add(chunk);
-    }
+    // Were some no longer ours, another's hands or a lost group may bring them again.
+    if (done === refs.length) for (const { chunk } of refs) sink.done.add(chunk);
   }
 
   async #addSink(): Promise<void> {
@@ -256,7 +275,7 @@ class Simulation {
     const expected = this.#pushed.filter((text) => !seen.has(text));
     for (const chunk of this.#present.keys()) expected.push(...this.#contents.get(chunk)!);
     this.#sinks.set("c", newSink(expected));
-    for (const { log } of this.#instances) await log.register(this.#entries());
+    for (const { log } of this.#instances) await patiently(() => log.register(this.#entries()));
   }
 
   async #snapshot(): Promise<void> {
@@ -282,7 +301,7 @@ class Simulation {
   async #checkDeletions(list: ListLog): Promise<void> {
     const slab = new SharedArrayBuffer(4096);
     for (const ref of [...this.#present.values()]) {
-      if (!("missing" in (await list.read(ref, 0, slab)))) continue;
+      if (!("missing" in (await patiently(() => list.read(ref, 0, slab))))) continue;
       this.#present.delete(ref.chunk);
       for (const [name, { acked, expected }] of this.#sinks) {
         const lost = this.#contents.get(ref.chunk)!.filter((text) => expected.has(text) && !acked.has(text));
@@ -292,16 +311,20 @@ class Simulation {
   }
 }
 
-/** The old connection is dead, so that an answer means a new one. */
-async function reconnected(log: DeliveryLog): Promise<void> {
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      await log.usage();
-      return;
-    } catch {
+      return await work();
+    } catch (error) {
+      if (!isLogError(error, LOG_ERROR_CODES.unavailable)) throw error;
       await sleep(5);
     }
   }
+}
+
+/** The old connection is dead, so that an answer means a new one. */
+async function reconnected(log: DeliveryLog): Promise<void> {
+  await patiently(() => log.usage());
 }
 
 function newSink(expected: readonly string[]): Sink {

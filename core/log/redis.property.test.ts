@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { startProxy, type TestProxy } from "../../test/support/proxy.ts";
 import { startRedis, type TestRedis } from "../../test/support/redis.ts";
 import type { Send } from "./connection.ts";
 import { type GatewayList, keysOf } from "./keys.ts";
@@ -12,10 +13,15 @@ const LEASE_MS = 60;
 const RUNS = Number(process.env.SLUICE_PROPERTY_RUNS ?? 40);
 
 let redis: TestRedis;
+let proxy: TestProxy;
 beforeAll(async () => {
   redis = await startRedis();
+  proxy = await startProxy(redis);
 });
-afterAll(() => redis.stop());
+afterAll(async () => {
+  await proxy.stop();
+  await redis.stop();
+});
 beforeEach(async () => {
   await redis.client.flushall();
 });
@@ -29,7 +35,7 @@ function world(intercept: (send: Send) => Send = (send) => send): World {
         {
           engine: "redis",
           host: redis.host,
-          port: redis.port,
+          port: proxy.port,
           username: "",
           password: "",
           database: 0,
@@ -41,9 +47,16 @@ function world(intercept: (send: Send) => Send = (send) => send): World {
         },
         { lists: [LIST], sweepAgeMs: 0, intercept },
       );
-      await log.open(sinks);
+      try {
+        await log.open(sinks);
+      } catch (error) {
+        await log.close();
+        throw error;
+      }
       return log;
     },
+    loseReply: () => proxy.loseReplyTo("\r\n"),
+    calm: () => proxy.loseReplyTo(null),
     async push(_log, texts) {
       await redis.client.rpush(LIST.name, ...texts);
     },

@@ -4,8 +4,11 @@ import { connect, createServer, type Socket } from "node:net";
 /** A TCP proxy that breaks connections where a test says. */
 export interface TestProxy {
   readonly port: number;
-  /** Replies to commands that contain `text` are thrown away, and the connection is cut: the server did it, nobody knows. */
-  loseReplyTo(text: string): void;
+  /**
+   * The reply to the next command that contains `text` is thrown away, and its connection cut: the server did it, nobody
+   * knows. Null: no more.
+   */
+  loseReplyTo(text: string | null): void;
   /** How often a reply was lost. */
   readonly lost: number;
   /** Bytes pass no longer, connections stay. */

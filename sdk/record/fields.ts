@@ -95,8 +95,7 @@ const ANALYTICS: readonly (Row | Group)[] = [
         2,
         [
           ["geoCityGeonameId", "geoname_id", "GeoNameID", 2, "uint32"],
-          // The reference drops the names of a protobuf record.
-          ["geoCityNames", "names", "Names", 0, "textMap"],
+          ["geoCityNames", "names", "Names", 1, "textMap"],
         ],
       ],
       [

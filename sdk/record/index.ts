@@ -1,5 +1,7 @@
 /** Records as the host, the test kit and the benchmarks see them; plugins import `@sluice/sdk`. */
 export { RecordBatch, recordBatch, refRangeOf, refsOf, type Slice, scopeOf } from "./batch.ts";
+export { encodeMsgpack, encodeUptime } from "./encode-msgpack.ts";
+export { encodeProtobuf } from "./encode-protobuf.ts";
 export {
   analyticsSchema,
   F,
@@ -11,6 +13,7 @@ export {
   UptimeF,
   uptimeSchema,
 } from "./fields.ts";
+export { inputOf, type RecordInput, type TimeInput, type UptimeInput } from "./input.ts";
 export { compilePrepare, type PreparedRows, type PrepareRows } from "./prepare.ts";
 export * from "./reader.ts";
 export { createScanner, type Scanner } from "./scanner.ts";

@@ -33,7 +33,8 @@ const WIRE_TYPES: { readonly [type in Leaf["type"]]: number } = {
 };
 
 function compile(struct: Struct): Message {
-  const nodes = struct.children.filter((node) => node.proto > 0);
+  // The reference drops the names of cities, the only map of texts.
+  const nodes = struct.children.filter((node) => node.proto > 0 && (node.node === "struct" || node.type !== "textMap"));
   const byTag = new Uint8Array(512);
   for (const [i, node] of nodes.entries()) {
     byTag[(node.proto << 3) | (node.node === "struct" ? 2 : WIRE_TYPES[node.type])] = i + 1;

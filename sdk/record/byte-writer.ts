@@ -1,0 +1,70 @@
+/** Bytes that grow as they are written; one for many records, of which each is copied out. */
+export class ByteWriter {
+  bytes: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+  at = 0;
+
+  ensure(size: number): void {
+    if (this.at + size <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow(2 * (this.at + size));
+    this.bytes.copy(grown, 0, 0, this.at);
+    this.bytes = grown;
+  }
+
+  byte(value: number): void {
+    this.bytes[this.at++] = value;
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.ensure(bytes.length);
+    if (bytes.length > 64) this.bytes.set(bytes, this.at);
+    else for (let i = 0; i < bytes.length; i++) this.bytes[this.at + i] = bytes[i]!;
+    this.at += bytes.length;
+  }
+
+  /** UTF-8, without a header; returns its size. */
+  text(text: string): number {
+    const { length } = text;
+    this.ensure(3 * length);
+    const { bytes, at } = this;
+    if (length <= 24) {
+      let i = 0;
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i);
+        if (code >= 0x80) break;
+        bytes[at + i] = code;
+      }
+      if (i === length) {
+        this.at = at + length;
+        return length;
+      }
+    }
+    const size = bytes.write(text, at);
+    this.at = at + size;
+    return size;
+  }
+
+  uint16(value: number): void {
+    this.bytes[this.at++] = value >>> 8;
+    this.bytes[this.at++] = value;
+  }
+
+  uint32(value: number): void {
+    this.uint16(value >>> 16);
+    this.uint16(value);
+  }
+
+  /** Moves what was written from `start` on, to make room for a longer header. */
+  shift(start: number, by: number): void {
+    this.ensure(by);
+    this.bytes.copyWithin(start + by, start, this.at);
+    this.at += by;
+  }
+
+  /** A copy of all that was written; what comes next begins anew. */
+  take(): Uint8Array<ArrayBuffer> {
+    const copy = new Uint8Array(this.at);
+    copy.set(this.bytes.subarray(0, this.at));
+    this.at = 0;
+    return copy;
+  }
+}

@@ -31,7 +31,11 @@ export async function demoData({ config: configured, parts, logger, options }: D
   const folder = await mkdtemp(join(tmpdir(), "sluice-demo-"));
   const config = inFolder(configured, folder, { moveOutput: false });
   const { signal } = signals;
-  const { running, feed, stop } = await startEmbedded({ config, parts, logger, health: "required", signal });
+  const starting = startEmbedded({ config, parts, logger, health: "required", signal });
+  const { running, feed, stop } = await starting.catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
 
   logger.info("BUILDING DEMO DATA AND EXITING...");
   const source = demoRun({

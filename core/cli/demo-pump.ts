@@ -3,7 +3,7 @@ import type { Loaded } from "../config/load.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../supervisor/status.ts";
 import { type EmbeddedConfig, loggerFor, outputFolder, reportProblems } from "./configuration.ts";
-import { accounted } from "./deliver.ts";
+import { accounted, untilDelivered } from "./deliver.ts";
 import { demoRun } from "./demo-source.ts";
 import { startEmbedded } from "./embedded.ts";
 import { EXIT } from "./errors.ts";
@@ -20,6 +20,8 @@ import { statusLine, statusTable } from "./view.ts";
 
 const TABLE_MS = 250;
 const LINE_MS = 3000;
+/** At the end, for what was generated last. */
+const LAST_MS = 2000;
 
 export interface DemoPumpOptions {
   loaded: Loaded;
@@ -53,6 +55,7 @@ export async function demoPump({ loaded, parts, rate, debug }: DemoPumpOptions):
 
   clearInterval(view);
   say(`Stopping: what is in hand is delivered first (again Ctrl-C: at once).`);
+  await untilDelivered(running, generated, AbortSignal.timeout(LAST_MS));
   await running.measure();
   const before = running.status();
   await stop();
@@ -66,7 +69,7 @@ export async function demoPump({ loaded, parts, rate, debug }: DemoPumpOptions):
 /** On a terminal the table has the screen: only what needs a person is printed above it. */
 function quietLogger(config: Config, debug: boolean, live: Live | null): Logger {
   const level = debug ? "debug" : "warn";
-  return loggerFor(config, { level, ...(live === null ? {} : { write: (line) => live.print(line) }) });
+  return loggerFor(config, { level, ...(live === null ? {} : { write: (line) => live.print(line.trimEnd()) }) });
 }
 
 function show(running: Running, live: Live | null, say: (text: string) => void): NodeJS.Timeout {

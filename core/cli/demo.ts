@@ -26,7 +26,10 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
   const live = process.stdout.isTTY ? createLive(process.stdout) : null;
   const say = (text: string) => (live === null ? process.stdout.write(`${text}\n`) : live.print(text));
   const level = options.debug ? "debug" : "warn";
-  const logger = loggerFor(config, { level, ...(live === null ? {} : { write: (line) => live.print(line) }) });
+  const logger = loggerFor(config, {
+    level,
+    ...(live === null ? {} : { write: (line) => live.print(line.trimEnd()) }),
+  });
   if (!reportProblems(loaded, logger)) return EXIT.failed;
 
   const signals = watchSignals(say);

@@ -1,4 +1,4 @@
-import { type Compute, createCompute } from "../compute/pool.ts";
+import { createCompute } from "../compute/pool.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { EmbeddedConfig } from "./configuration.ts";
 import type { FeedOptions } from "./feed.ts";
@@ -24,16 +24,21 @@ export interface EmbeddedOptions {
 
 /** Throws what the log throws when it cannot be opened: another process has it, the disk is full. */
 export async function startEmbedded({ config, parts, logger, health, signal }: EmbeddedOptions): Promise<Embedded> {
-  const generator: Compute = createCompute();
-  const log = await parts.createEmbeddedLog(config.log, config.delivery);
-  // The pump opens it again, which does nothing; but it would try for ever where this fails at once.
-  await log.open(config.sinks.map(({ name, fingerprint }) => ({ name, fingerprint })));
-  const running = await run({ config, log, parts, logger, health });
-  return {
-    running,
-    feed: { log, generator, status: running.status, signal },
-    async stop() {
-      await Promise.all([running.stop(), generator.close()]);
-    },
-  };
+  const generator = createCompute();
+  try {
+    const log = await parts.createEmbeddedLog(config.log, config.delivery);
+    // The pump opens it again, which does nothing; but it would try for ever where this fails at once.
+    await log.open(config.sinks.map(({ name, fingerprint }) => ({ name, fingerprint })));
+    const running = await run({ config, log, parts, logger, health });
+    return {
+      running,
+      feed: { log, generator, status: running.status, signal },
+      async stop() {
+        await Promise.all([running.stop(), generator.close()]);
+      },
+    };
+  } catch (error) {
+    await generator.close();
+    throw error;
+  }
 }

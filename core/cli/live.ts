@@ -32,7 +32,7 @@ export function createLive(terminal: Terminal): Live {
   let drawn: readonly string[] = [];
 
   function frame(above: string, lines: readonly string[]): void {
-    const fitting = lines.slice(0, Math.max(1, (terminal.rows ?? 24) - 1));
+    const fitting = lines.slice(0, Math.max(1, (terminal.rows || 24) - 1));
     const up = drawn.length > 0 ? `\x1b[${drawn.length}A\r` : HIDE_CURSOR;
     const body = fitting.map((line) => `${line}${ERASE_LINE_END}\n`).join("");
     terminal.write(`${BEGIN_UPDATE}${up}${above}${WRAP_OFF}${body}${WRAP_ON}${ERASE_BELOW}${END_UPDATE}`);
@@ -42,13 +42,8 @@ export function createLive(terminal: Terminal): Live {
   return {
     draw: (lines) => frame("", lines),
     print(text) {
-      const kept = text
-        .trimEnd()
-        .split("\n")
-        .map((line) => `${line}${ERASE_LINE_END}\n`)
-        .join("");
-      if (drawn.length === 0) terminal.write(kept);
-      else frame(kept, drawn);
+      if (drawn.length === 0) terminal.write(`${text}\n`);
+      else frame(text.replace(/\n*$/, "\n").replaceAll("\n", `${ERASE_LINE_END}\n`), drawn);
     },
     end() {
       if (drawn.length > 0) terminal.write(SHOW_CURSOR);

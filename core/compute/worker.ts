@@ -1,5 +1,6 @@
 import { move } from "piscina";
-import { type BatchRequest, generateBatch } from "../demo/batch.ts";
+import type { BatchRequest } from "../demo/batch.ts";
+import { generateBatch } from "../demo/generate.ts";
 import { packRecords } from "./packed.ts";
 
 /** Tasks of the pool, by name. What they return is moved, not copied. */

@@ -1,7 +1,5 @@
-import { encodeMsgpack } from "@sluice/sdk/record";
 import type { Hour } from "./grid.ts";
-import { createRandom } from "./random.ts";
-import { demoRecord, type RecordOptions } from "./record.ts";
+import type { RecordOptions } from "./record.ts";
 
 /** A batch of records to make, as plain data: it crosses to a worker. */
 export interface BatchRequest {
@@ -39,13 +37,4 @@ export function* hourBatches(hour: Hour, run: DemoRun): Generator<BatchRequest> 
       spacing: hour.spacing,
     };
   }
-}
-
-/** The records of a batch, as the gateway would push them (msgpack). */
-export function generateBatch(request: BatchRequest): Uint8Array[] {
-  const random = createRandom(request.seed);
-  const { count, start, spacing, expireAt, record } = request;
-  return Array.from({ length: count }, (_, i) =>
-    encodeMsgpack(demoRecord(record, start + i * spacing, expireAt, random)),
-  );
 }

@@ -24,7 +24,7 @@ export interface ActorEvents {
 
 const START_MS = 10_000;
 const WATCH_MS = 1000;
-const THREAD = new URL("./thread.ts", import.meta.url);
+const THREAD = new URL("./thread.js", import.meta.url);
 
 /** One life of an actor's thread, from start to exit. */
 export class Actor {
@@ -41,6 +41,7 @@ export class Actor {
   #startTimer: NodeJS.Timeout | null;
   #exit: Exit | null = null;
   limits: Limits | null = null;
+  #kind: "writer" | "gatherer" = "writer";
   #heard = performance.now();
   #waiters: { for: "drained" | "closed"; resolve: () => void }[] = [];
   #loop: ReturnType<Worker["performance"]["eventLoopUtilization"]> | undefined;
@@ -60,7 +61,9 @@ export class Actor {
       stream.setEncoding("utf8").on("data", (text: string) => output(text.trimEnd()));
     }
     this.#worker.on("message", (message: FromThread) => this.#receive(message));
-    this.#worker.on("messageerror", (error) => this.kill({ kind: "crash", reason: `unreadable message: ${error.message}` }));
+    this.#worker.on("messageerror", (error) =>
+      this.kill({ kind: "crash", reason: `unreadable message: ${error.message}` }),
+    );
     this.#worker.on("error", (error) => this.#failed(error));
     this.#worker.on("exit", (code) => this.#exited(code));
     this.#stopGuard = guardHeap(this.#worker, heap, {
@@ -130,6 +133,7 @@ export class Actor {
       case "opened":
         if (this.state !== "opening") break;
         this.state = "open";
+        this.#kind = message.kind;
         this.#events.opened(message.kind);
         break;
       case "fatal":
@@ -168,7 +172,8 @@ export class Actor {
     );
     if (!this.limits || this.#exit) return;
     const { write, add, flush, open, grace } = this.limits.ms;
-    const longest = Math.max(this.state === "opening" ? open : 0, write, add, flush) + grace;
+    const calls = this.#kind === "gatherer" ? Math.max(add, flush) : write;
+    const longest = (this.state === "opening" ? open : calls) + grace;
     const silent = performance.now() - this.#heard;
     if (silent > longest) {
       this.kill({ kind: "silent", reason: `it has said nothing for ${Math.round(silent / 1000)} s: stuck in a loop` });
@@ -176,7 +181,8 @@ export class Actor {
   }
 
   #failed(error: unknown): void {
-    const { name, code, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { name: "", code: "", message: String(error) };
+    const { name, code, message } =
+      error instanceof Error ? (error as NodeJS.ErrnoException) : { name: "", code: "", message: String(error) };
     if (code === "ERR_WORKER_OUT_OF_MEMORY") this.#exit ??= { kind: "memory", reason: "it ran out of heap" };
     else this.#exit ??= { kind: "crash", reason: `${name || "thrown"}${code ? ` (${code})` : ""}: ${message}` };
   }

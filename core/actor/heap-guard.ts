@@ -23,7 +23,10 @@ const LOOK_MS = 50;
 const CALM_LOOK_MS = 250;
 const CALM = 0.25;
 
-export function resourceLimits(limits: HeapLimits): { maxOldGenerationSizeMb: number; maxYoungGenerationSizeMb: number } {
+export function resourceLimits(limits: HeapLimits): {
+  maxOldGenerationSizeMb: number;
+  maxYoungGenerationSizeMb: number;
+} {
   return { maxOldGenerationSizeMb: Math.ceil((limits.heap * HEADROOM) / 2 ** 20), maxYoungGenerationSizeMb: 32 };
 }
 

@@ -188,13 +188,17 @@ export class Crew {
     seat.actor = actor;
   }
 
-  #message(i: number, message: Extract<FromThread, { t: "release" | "settled" | "returned" | "waiting" | "report" }>): void {
+  #message(
+    i: number,
+    message: Extract<FromThread, { t: "release" | "settled" | "returned" | "waiting" | "report" }>,
+  ): void {
     if (message.t === "report") {
       for (const { level, message: text, more } of message.log) {
         const say = LEVELS.has(level) ? this.#logger[level as LogLevel] : this.#logger.info;
         say(text, { ...more, sink: this.#sink.name });
       }
-      if (message.dropped > 0) this.#logger.warn(`${message.dropped} log lines of sink ${this.#sink.name} were dropped`);
+      if (message.dropped > 0)
+        this.#logger.warn(`${message.dropped} log lines of sink ${this.#sink.name} were dropped`);
     } else if (message.t === "waiting") {
       this.reason = message.error === null ? null : `attempt ${message.attempt} failed: ${message.error.message}`;
       this.#failingSince = message.error === null ? null : (this.#failingSince ?? performance.now());

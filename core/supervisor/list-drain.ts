@@ -196,7 +196,8 @@ export class ListDrain {
       } finally {
         sink.accept(this.list, refs, chunks);
       }
-      if (refs.length > 0) this.#logger.info(`took over ${refs.length} chunks for sink ${sink.name}`, { list: this.list.name });
+      if (refs.length > 0)
+        this.#logger.info(`took over ${refs.length} chunks for sink ${sink.name}`, { list: this.list.name });
     }
   }
 

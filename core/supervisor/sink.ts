@@ -85,7 +85,8 @@ export class Sink {
     });
     this.#acknowledger = new Acknowledger(config.name, options.letters, {
       acknowledged: (holdings) => this.#acknowledged(holdings),
-      failed: (error) => logger.warn(`acknowledging chunks of sink ${config.name} failed, it is tried again`, { error }),
+      failed: (error) =>
+        logger.warn(`acknowledging chunks of sink ${config.name} failed, it is tried again`, { error }),
       overflow: (holding) => {
         this.#holdings.delete(holding.ref.chunk);
         void holding.list.release(config.name, [holding.ref]).catch(() => {});
@@ -186,7 +187,9 @@ export class Sink {
     await Promise.all(
       [...byList].map(([list, refs]) =>
         list.release(this.name, refs).catch((error) => {
-          this.#logger.warn(`handing back ${refs.length} chunks failed, they come again when their lease ends`, { error });
+          this.#logger.warn(`handing back ${refs.length} chunks failed, they come again when their lease ends`, {
+            error,
+          });
         }),
       ),
     );

@@ -17,7 +17,15 @@ export interface ListStatus {
   live: number;
 }
 
-export type SinkState = "starting" | "opening" | "open" | "draining" | "restarting" | "suspended" | "failed" | "stopped";
+export type SinkState =
+  | "starting"
+  | "opening"
+  | "open"
+  | "draining"
+  | "restarting"
+  | "suspended"
+  | "failed"
+  | "stopped";
 
 export interface SinkStatus {
   name: string;
@@ -48,7 +56,9 @@ export interface SinkStatus {
   latency: { counts: number[]; sumMs: number; count: number };
 }
 
-export const LATENCY_BOUNDS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000] as const;
+export const LATENCY_BOUNDS_MS = [
+  1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000,
+] as const;
 
 export interface ActorStatus {
   actor: number;

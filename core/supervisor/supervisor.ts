@@ -23,6 +23,8 @@ export interface Supervisor {
   stop(deadlineMs: number): Promise<{ released: number }>;
   /** Nothing live and nothing unacknowledged in any sink that is not suspended, as last measured. */
   idle(): boolean;
+  /** Tries a suspended sink now instead of at its next probe. */
+  probe(sink: string): void;
   /** Measures lag and backlog now. */
   measure(): Promise<void>;
 }
@@ -59,7 +61,11 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
             for (const drain of drains) drain.take();
           });
         },
-        renew: (list) => void drains.find((drain) => drain.list === list)?.renew().catch(failed),
+        renew: (list) =>
+          void drains
+            .find((drain) => drain.list === list)
+            ?.renew()
+            .catch(failed),
       }),
   );
   const drains = log.lists.map((list) => new ListDrain(list, sinks, delivery, logger, { failed, worked }));
@@ -127,9 +133,8 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
     },
     idle: () =>
       drains.every((drain) => drain.status().live === 0) &&
-      sinks.every(
-        (sink) => sink.crew.state === "suspended" || (sink.empty && lagOf(sink).records === 0),
-      ),
+      sinks.every((sink) => sink.crew.state === "suspended" || (sink.empty && lagOf(sink).records === 0)),
+    probe: (name) => sinks.find((sink) => sink.name === name)?.crew.probe(),
     async measure() {
       await Promise.all(drains.map((drain) => drain.measure()));
       backlog = await log.usage();

@@ -1,5 +1,9 @@
 /** Exponential backoff with full jitter: between 0 and min(most, least * 2^(attempt - 1)) ms, but never under a tenth of that. */
-export function backoff(attempt: number, range: { least: number; most: number }, random: () => number = Math.random): number {
+export function backoff(
+  attempt: number,
+  range: { least: number; most: number },
+  random: () => number = Math.random,
+): number {
   const ceiling = Math.min(range.most, range.least * 2 ** Math.min(attempt - 1, 30));
   return Math.round(ceiling * Math.max(0.1, random()));
 }

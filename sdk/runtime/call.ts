@@ -48,7 +48,8 @@ export class HostCall implements Call<never> {
   }
 
   wrote(what: Batch<never> | RecordBase): void {
-    if (this.#during !== "write") throw new SinkCallError(`wrote() has no meaning in ${this.#during}(): resolve instead`);
+    if (this.#during !== "write")
+      throw new SinkCallError(`wrote() has no meaning in ${this.#during}(): resolve instead`);
     this.#each(what, "written", "");
   }
 

@@ -1,4 +1,4 @@
-import { BatchScope, RecordBatch } from "../record/index.ts";
+import { type BatchScope, RecordBatch } from "../record/index.ts";
 import type { Gather } from "../sink/definition.ts";
 import type { Outcome, Piece } from "./piece.ts";
 

@@ -37,7 +37,10 @@ export class Reporter {
       },
       histogram: (name, help): Histogram => {
         const series = this.#open(name, help, "histogram", []);
-        return { observe: (value) => void ((series.value as number[]).length < 10_000 && (series.value as number[]).push(value)) };
+        return {
+          observe: (value) =>
+            void ((series.value as number[]).length < 10_000 && (series.value as number[]).push(value)),
+        };
       },
     };
   }

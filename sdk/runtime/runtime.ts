@@ -1,7 +1,7 @@
 import type { TSchema } from "@sinclair/typebox";
 import { compilePrepare, createScanner, type PrepareRows } from "../record/index.ts";
 import type { Kind } from "../record/types.ts";
-import type { BatchShape, CloseReason, GatherShape, Gatherer, SinkDefinition, Writer } from "../sink/definition.ts";
+import type { BatchShape, CloseReason, Gatherer, GatherShape, SinkDefinition, Writer } from "../sink/definition.ts";
 import { backoff, OPEN_BACKOFF } from "./backoff.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { faultOf, toWireError } from "./failure.ts";
@@ -183,8 +183,7 @@ export class Runtime implements Host {
     }
     if (this.#closing || !this.#sink) return;
     const writer = "write" in this.#sink;
-    this.#runner =
-      "write" in this.#sink ? new WriterRunner(this.#sink, this) : new GathererRunner(this.#sink, this);
+    this.#runner = "write" in this.#sink ? new WriterRunner(this.#sink, this) : new GathererRunner(this.#sink, this);
     this.#options.post({ t: "opened", kind: writer ? "writer" : "gatherer" });
   }
 

@@ -1,4 +1,4 @@
-import { BatchScope, RecordBatch } from "../record/index.ts";
+import { type BatchScope, RecordBatch } from "../record/index.ts";
 import type { Outcome, Piece } from "./piece.ts";
 
 /** Rows [start, end) of a piece. */

@@ -268,7 +268,9 @@ export class WriterRunner implements Runner {
 
   #refuse(task: Task, ref: number, error: unknown, certain: boolean): void {
     if (this.#refusals.add({ what: { task, ref }, error, certain })) return;
-    this.#fatal(new Fatal(`${REFUSALS_IN_A_ROW} records in a row were refused, none was taken between`, { cause: error }));
+    this.#fatal(
+      new Fatal(`${REFUSALS_IN_A_ROW} records in a row were refused, none was taken between`, { cause: error }),
+    );
   }
 
   #fatal(error: unknown): never {

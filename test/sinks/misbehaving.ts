@@ -1,0 +1,145 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { type AnalyticsRecord, type Batch, type Call, defineSink, Fatal, Refused, Retryable, Type } from "@sluice/sdk";
+import { note } from "./ledger.ts";
+
+/** One sink for each way to misbehave. All write down what they deliver, so that a test sees what became of the rest. */
+const config = Type.Object({ file: Type.String() });
+
+type Misbehave = (
+  batch: Batch<AnalyticsRecord>,
+  call: Call<AnalyticsRecord>,
+) => undefined | Batch<AnalyticsRecord> | Promise<undefined>;
+
+/** Misbehaves before a batch is written, then (if it still can) writes it, or what is answered instead of it. */
+function sink(type: string, misbehave: (file: string) => Misbehave) {
+  return defineSink({
+    type,
+    config,
+    async open({ config: { file } }) {
+      const act = misbehave(file);
+      return {
+        async write(batch, call) {
+          note(file, (await act(batch, call)) ?? batch);
+        },
+      };
+    },
+  });
+}
+
+/** Whether this is the first time, over all lives of the actor. */
+function first(file: string): boolean {
+  if (existsSync(`${file}.once`)) return false;
+  writeFileSync(`${file}.once`, "");
+  return true;
+}
+
+function poisoned(batch: Batch<AnalyticsRecord>): boolean {
+  for (const record of batch) if (record.path === "/poison") return true;
+  return false;
+}
+
+const never = new Promise<never>(() => {});
+
+export default [
+  sink("throws", () => (batch) => {
+    if (poisoned(batch)) throw new TypeError("cannot read properties of poison");
+    return undefined;
+  }),
+  sink("refuses", () => (batch) => {
+    if (poisoned(batch)) throw new Refused("no poison, please");
+    return undefined;
+  }),
+  sink("refuses-all", () => () => {
+    throw new Refused("I take nothing");
+  }),
+  sink("rejects-nothing", (file) => () => (first(file) ? Promise.reject(undefined) : undefined)),
+  sink("fails-some", () => {
+    let calls = 0;
+    return () => {
+      if (++calls % 3 === 1) throw new Retryable("busy", { after: 1 });
+      return undefined;
+    };
+  }),
+  sink("fails-all", () => () => {
+    throw new Retryable("down");
+  }),
+  sink("fatal-write", () => () => {
+    throw new Fatal("no such index");
+  }),
+  sink("half", (file) => (batch, call) => {
+    const half = batch.slice(0, batch.size >> 1);
+    if (call.attempt > 1 || half.size === 0) return undefined;
+    note(file, half);
+    call.wrote(half);
+    throw new Retryable("half of it", { after: 1 });
+  }),
+  sink("rejects-poison", () => (batch, call) => {
+    for (const record of batch) if (record.path === "/poison") call.reject(record, "poison is not for me");
+    return batch.filter(({ path }) => path !== "/poison");
+  }),
+  sink("crashes-on-poison", () => (batch) => {
+    if (poisoned(batch)) process.exit(3);
+    return undefined;
+  }),
+  sink("exits-once", (file) => () => {
+    if (first(file)) process.exit(3);
+    return undefined;
+  }),
+  sink("rejects-aside", (file) => async () => {
+    if (first(file)) {
+      void Promise.reject(new Error("nobody listens"));
+      await never;
+    }
+    return undefined;
+  }),
+  sink("loops-once", (file) => () => {
+    while (first(file)) for (;;);
+    return undefined;
+  }),
+  sink("hangs-once", (file) => () => (first(file) ? never : undefined)),
+  sink("heeds-signal", (file) => (_batch, call) => {
+    if (!first(file)) return undefined;
+    return new Promise((_resolve, reject) => call.signal.addEventListener("abort", () => reject(call.signal.reason)));
+  }),
+  sink("leaks-heap-once", (file) => () => {
+    const kept: number[][] = [];
+    while (first(file)) for (;;) kept.push(new Array(1000).fill(Math.random()));
+    return undefined;
+  }),
+  sink("leaks-buffers-once", (file) => () => {
+    const kept: Buffer[] = [];
+    while (first(file)) for (;;) kept.push(Buffer.alloc(1 << 20, 1));
+    return undefined;
+  }),
+  sink("keeps-batch", () => {
+    let kept: Batch<AnalyticsRecord> | null = null;
+    return (batch) => {
+      if (kept) kept.at(0);
+      kept = batch;
+      return undefined;
+    };
+  }),
+  sink("floods-log", () => () => {
+    for (let i = 0; i < 10_000; i++) console.log(`line ${i}\nlevel=error message=forged`);
+    return undefined;
+  }),
+  defineSink({
+    type: "never-opens",
+    config,
+    async open() {
+      throw new Retryable("nobody answers");
+    },
+  }),
+  defineSink({
+    type: "hangs-open",
+    config,
+    open: () => never,
+  }),
+  defineSink({
+    type: "fatal-open",
+    config,
+    async open() {
+      throw new Fatal("wrong password");
+    },
+  }),
+];

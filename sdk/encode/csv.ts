@@ -1,16 +1,16 @@
 import type { RecordBatch } from "../record/batch.ts";
 import { analyticsSchema, type Leaf, leafOf } from "../record/fields.ts";
-import { floatAt, INT_SIZE, intAt, MsgpackCursor } from "../record/msgpack.ts";
-import { bigIntOf, numberOf, propertyOf, textsAt, timeOf, zoneOf } from "../record/reader.ts";
+import { floatAt, intAt, MsgpackCursor } from "../record/msgpack.ts";
+import { bigIntOf, numberOf, propertyOf, textsAt } from "../record/reader.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
-import { ZERO_SECONDS } from "../record/time.ts";
 import type { AnalyticsRecord, Field } from "../record/types.ts";
-import { UTC, type Zone } from "../record/zone.ts";
 import { copyText, quoteFrom } from "./csv-text.ts";
+import { sortedPairs } from "./maps.ts";
 import { MAX_NUMBER, writeAscii, writeCut, writeInt, writeUint, writeWrapped } from "./numbers.ts";
 import { type Output, viewOf } from "./output.ts";
 import { type Encoder, pagesOf, type RowWriter } from "./pages.ts";
-import { MAX_TIME, TimeWriter } from "./time.ts";
+import { MAX_TIME } from "./time.ts";
+import { RowTimes } from "./times.ts";
 
 export type CsvColumn = Field | ((record: AnalyticsRecord) => string);
 
@@ -54,7 +54,7 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
   private readonly slots: Uint16Array;
   /** What a row takes besides its texts. */
   private readonly fixed: number;
-  private readonly times = new TimeWriter("go");
+  private readonly times = new RowTimes("go");
   private table: RecordTable | null = null;
   private view: DataView = new DataView(new ArrayBuffer(0));
 
@@ -100,7 +100,7 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
         if (code < 0x80) o = writeUint(out, o, code);
         else o = this.integer(out, o, table, row, c, op);
       } else if (op === TIME) {
-        o = this.time(out, o, table, row, c);
+        o = this.times.write(out, o, table, row, this.leaves[c]!);
       } else if (op === BOOLEAN) {
         const p = slots[word]!;
         const yes = p !== 0 && (protobuf ? numberOf(table, row, this.leaves[c]!) !== 0 : bytes[p] === 0xc3);
@@ -141,30 +141,6 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
     return writeAscii(out, o, String(op === SIGNED ? exact : BigInt.asUintN(64, exact)));
   }
 
-  private time(out: Buffer, o: number, table: RecordTable, row: number, c: number): number {
-    const { bytes, slots, stride } = table;
-    const p = slots[row * stride + this.slots[c]!]!;
-    if (p === 0) return this.times.write(out, o, ZERO_SECONDS, 0, UTC);
-    if (!table.protobuf) {
-      const nanos = intAt(bytes, p + 1 + INT_SIZE[bytes[p + 1]!]!);
-      if (nanos >= 0 && nanos < 1e9) return this.times.write(out, o, intAt(bytes, p + 1), nanos, this.zone(table));
-    }
-    const time = timeOf(table, row, this.leaves[c]!);
-    return this.times.write(out, o, time.seconds, time.nanos, time.where);
-  }
-
-  private zoneTable: RecordTable | null = null;
-  private zoneFound: Zone = UTC;
-
-  /** Of all of a msgpack table's times. */
-  private zone(table: RecordTable): Zone {
-    if (table !== this.zoneTable) {
-      this.zoneTable = table;
-      this.zoneFound = zoneOf(table, 0) ?? UTC;
-    }
-    return this.zoneFound;
-  }
-
   /** Joined by semicolons. */
   private texts(out: Buffer, to: DataView, start: number, table: RecordTable, row: number, c: number): number {
     if (table.protobuf) return writeText(out, start, (textsAt(table, row, this.leaves[c]!) ?? []).join(";"));
@@ -183,19 +159,9 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
 
   /** "k:v" by semicolons, keys in byte order. */
   private names(out: Buffer, to: DataView, start: number, table: RecordTable, row: number, c: number): number {
-    const { bytes } = table;
-    const cursor = new MsgpackCursor(bytes, table.slots[row * table.stride + this.slots[c]!]!);
-    const pairs = new Map<string, [key: number, keyEnd: number, value: number, end: number]>();
-    const count = cursor.enter();
-    for (let i = 0; i < count; i++) {
-      const key = cursor.text();
-      const keyEnd = cursor.p;
-      const value = cursor.text();
-      pairs.set(bytes.latin1Slice(key, keyEnd), [key, keyEnd, value, cursor.p]);
-    }
+    const { bytes, slots, stride } = table;
     let o = start;
-    for (const name of [...pairs.keys()].sort()) {
-      const [key, keyEnd, value, end] = pairs.get(name)!;
+    for (const { key, keyEnd, value, end } of sortedPairs(bytes, slots[row * stride + this.slots[c]!]!, false)) {
       if (o > start) out[o++] = SEMICOLON;
       copyText(this.view, key, keyEnd - key, to, o);
       o += keyEnd - key;

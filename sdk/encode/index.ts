@@ -1,4 +1,5 @@
 import { csvEncoder } from "./csv.ts";
+import { jsonEncoder } from "./json.ts";
 
 export type { CsvColumn, CsvOptions } from "./csv.ts";
 export type { EncodedPage, Encoder } from "./pages.ts";
@@ -7,4 +8,5 @@ export type { JsonOptions, Shape } from "./shape.ts";
 /** From bytes to bytes: encoders read the slots of a batch's records and make no JavaScript objects of them. */
 export const encode = {
   csv: csvEncoder,
+  json: jsonEncoder,
 };

@@ -141,6 +141,11 @@ export class MsgpackCursor {
     return list;
   }
 
+  skipTexts(): void {
+    if (this.nil()) this.p++;
+    else for (let left = this.enter(); left > 0; left--) this.text();
+  }
+
   error(): GraphError {
     const error: GraphError = { message: "", path: null };
     const code = this.b[this.p]!;

@@ -247,7 +247,7 @@ class Reader implements BulkReader {
     this.#socket = null;
     this.#target = null;
     this.#pending = [];
-    this.#failures++;
+    if (socket !== null) this.#failures++;
     if (this.#redial !== null) clearTimeout(this.#redial);
     this.#redial = null;
     // After this no byte lands in a slab any more.

@@ -1,4 +1,4 @@
-/** What the delivery log throws. `docs/errors.md` lists the codes; the sentence names the key or file and the mend. */
+/** What the delivery log throws: the sentence names the key or the file, and what mends it. */
 export const LOG_ERROR_CODES = {
   unavailable: "SLUICE_LOG_UNAVAILABLE",
   auth: "SLUICE_LOG_AUTH",

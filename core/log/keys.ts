@@ -23,6 +23,9 @@ export interface ListKeys {
 
 export const DEFAULT_KEY_PREFIX = "analytics-";
 
+/** The results of the gateway's uptime checks; its prefix is fixed. */
+export const UPTIME_LIST: GatewayList = { name: "host-checker:tyk-uptime-analytics", wire: "uptime" };
+
 const SINGLE = "tyk-system-analytics";
 const SUFFIXES = ["", ...Array.from({ length: 10 }, (_, i) => `_${i}`)];
 
@@ -35,8 +38,9 @@ export function analyticsLists(keyPrefix: string): GatewayList[] {
 }
 
 /**
- * The keys of a list lie in its own slot of a cluster, so that a script may touch them together: the list's hash tag if
- * it has one (Redis: the text between the first `{` and the next `}`, if not empty), else its whole name.
+ * The keys of a list lie in its own slot of a cluster, so that a script may touch them together: behind its name as it is
+ * if that holds a hash tag (the text between the first `{` and the next `}`, if not empty), else behind the name in
+ * braces. Never behind the tag alone: lists under a tagged prefix would share their keys.
  */
 export function keysOf(list: string): ListKeys {
   const tag = hashTag(list) === null ? `{${list}}` : list;

@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startProxy, type TestProxy } from "../../test/support/proxy.ts";
 import { startRedis, type TestRedis } from "../../test/support/redis.ts";
@@ -377,6 +380,41 @@ describe("delivery log on Redis under faults", () => {
     // What it wrote all the same counts: done is done.
     expect(await stopped.ack("a", refs!)).toBe(2);
     expect(await taker.ack("a", taken)).toBe(0);
+  });
+
+  test("a process that was stopped hears from its renewal what it lost", async () => {
+    const module = fileURLToPath(new URL("./redis.ts", import.meta.url));
+    const script = `
+      const { openRedisLog } = await import(${JSON.stringify(module)});
+      const log = openRedisLog(${JSON.stringify(config())}, { lists: ${JSON.stringify(LISTS)} });
+      await log.open(${JSON.stringify(SINKS)});
+      const list = log.lists[0];
+      const [refs] = await list.take([{ sink: "a", chunks: 5 }]);
+      console.log("took " + refs.length);
+      for (;;) {
+        const lost = await list.extend("a", refs);
+        if (lost.length > 0) console.log("lost " + lost.map((ref) => ref.chunk).join());
+        if (lost.length > 0) process.exit();
+        await new Promise((resolve) => setTimeout(resolve, ${LEASE_MS / 4}));
+      }`;
+    const { list } = await openLog();
+    await push(1000);
+    await claimAll(list);
+    const owner = spawn(process.execPath, ["--input-type=module", "-e", script]);
+    const lines = createInterface({ input: owner.stdout })[Symbol.asyncIterator]();
+    try {
+      expect((await lines.next()).value).toBe("took 1");
+      await sleep(2 * LEASE_MS);
+      expect(await list.takeover("a", 5)).toEqual([]);
+      owner.kill("SIGSTOP");
+      await sleep(1.5 * LEASE_MS);
+      const [taken] = await list.takeover("a", 5);
+      owner.kill("SIGCONT");
+      expect((await lines.next()).value).toBe(`lost ${taken!.chunk}`);
+      expect(await list.extend("a", [taken!])).toEqual([]);
+    } finally {
+      owner.kill("SIGKILL");
+    }
   });
 
   test("no takeover in the first lease of a connection, but of what was handed back", async () => {

@@ -23,8 +23,9 @@ export class SqliteStore {
   readonly #db: Db;
   readonly #statements = new Map<string, Statement<unknown[]>>();
 
-  constructor(folder: string) {
+  constructor(folder: string, maxPages?: number) {
     const { db, file, nonce } = openFile(folder);
+    if (maxPages !== undefined) db.pragma(`max_page_count = ${maxPages}`);
     this.#db = db;
     this.file = file;
     this.nonce = nonce;

@@ -15,6 +15,8 @@ export interface SqliteEngineConfig {
 export interface SqliteLogOptions {
   /** The 22 analytics lists under Tyk's default prefix. */
   lists?: readonly GatewayList[];
+  /** The file's most pages of 16 KiB; as many as the disk has room for. */
+  maxPages?: number;
 }
 
 /** The delivery log in one file of one process: what is appended is the log's, there is nothing to claim. */
@@ -55,7 +57,7 @@ export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOpti
     lists,
     async open(sinks) {
       if (store === null) {
-        store = new SqliteStore(config.folder);
+        store = new SqliteStore(config.folder, options.maxPages);
         connectedAt = performance.now();
       }
       register(sinks);

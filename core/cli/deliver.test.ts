@@ -73,7 +73,7 @@ test("a steady rate, from the first moment on", async () => {
 test("progress: a sink's rate counts up to the moment it had everything", async () => {
   const started = performance.now() - 1000;
   const progress = createProgress(started);
-  const done = fakeSink("csv", { delivered: 90, deadLettered: 10 });
+  const done = fakeSink("csv", { delivered: 100, deadLettered: 10 });
   progress.look(fakeStatus([done]), 100);
   const rate = progress.rate(done);
   expect(rate).toBeGreaterThan(90);
@@ -85,7 +85,7 @@ test("progress: a sink's rate counts up to the moment it had everything", async 
 
 test("what is missing is told with its reason", () => {
   const status = fakeStatus([
-    fakeSink("a", { delivered: 9, deadLettered: 1 }),
+    fakeSink("a", { delivered: 10, deadLettered: 1 }),
     fakeSink("b", { delivered: 4, state: "suspended", reason: "wrong password" }),
   ]);
   expect(slowest(status)).toBe(10);

@@ -30,9 +30,14 @@ export function createProgress(started: number): Progress {
   };
 }
 
-/** Acknowledged or set aside: no record of these can be lost any more. */
+/** Records that the sink is done with, dead letters too: none of these can be lost any more. */
 export function accounted(sink: SinkStatus): number {
-  return sink.delivered + sink.deadLettered;
+  return sink.delivered;
+}
+
+/** Those of them that are not dead letters. A letter is counted a moment before its chunk is. */
+export function deliveredWell(sink: SinkStatus): number {
+  return Math.max(0, sink.delivered - sink.deadLettered);
 }
 
 /** Waits until every sink that works has all `total` records, or nothing is left to deliver, or the signal. */

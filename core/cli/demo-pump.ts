@@ -9,7 +9,7 @@ import { startEmbedded } from "./embedded.ts";
 import { EXIT } from "./errors.ts";
 import { feedSteadily } from "./feed.ts";
 import { formatCount, formatDuration } from "./format.ts";
-import { createLive, type Live } from "./live.ts";
+import { type Live, liveOutput } from "./live.ts";
 import type { Parts } from "./parts.ts";
 import { createRates } from "./rates.ts";
 import type { Running } from "./run.ts";
@@ -35,7 +35,7 @@ export interface DemoPumpOptions {
 export async function demoPump({ loaded, parts, rate, debug }: DemoPumpOptions): Promise<number> {
   const started = performance.now();
   const config = loaded.config as EmbeddedConfig;
-  const live = process.stdout.isTTY ? createLive(process.stdout) : null;
+  const live = liveOutput();
   const say = (text: string) => (live === null ? process.stdout.write(`${text}\n`) : live.print(text));
   const logger = quietLogger(config, debug, live);
   if (!reportProblems(loaded, logger)) return EXIT.failed;
@@ -80,11 +80,8 @@ function show(running: Running, live: Live | null, say: (text: string) => void):
     if (live === null) say(`${new Date().toLocaleTimeString("en-GB")} ${statusLine(status, perSecond)}`);
     else live.draw(statusTable(status, perSecond));
   };
-  if (live !== null) {
-    look();
-    // However the process ends, the cursor comes back.
-    process.once("exit", () => live.end());
-  } else rates.update(running.status(), performance.now());
+  if (live === null) rates.update(running.status(), performance.now());
+  else look();
   return setInterval(look, live === null ? LINE_MS : TABLE_MS);
 }
 

@@ -7,7 +7,7 @@ import { startEmbedded } from "./embedded.ts";
 import { EXIT } from "./errors.ts";
 import { feedBatches } from "./feed.ts";
 import { formatCount, formatDuration } from "./format.ts";
-import { createLive } from "./live.ts";
+import { liveOutput } from "./live.ts";
 import type { Parts } from "./parts.ts";
 import type { DemoOptions } from "./program.ts";
 import { watchSignals } from "./signals.ts";
@@ -23,7 +23,7 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
   const loaded = options.conf === undefined ? await builtIn() : readConfiguration(options);
   const folder = resolve("data", `demo-${stamp(new Date())}`);
   const config = inFolder(loaded.config, folder, { moveOutput: options.conf === undefined });
-  const live = process.stdout.isTTY ? createLive(process.stdout) : null;
+  const live = liveOutput();
   const say = (text: string) => (live === null ? process.stdout.write(`${text}\n`) : live.print(text));
   const level = options.debug ? "debug" : "warn";
   const logger = loggerFor(config, {

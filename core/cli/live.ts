@@ -14,6 +14,14 @@ export interface Live {
   end(): void;
 }
 
+/** On standard output; null where that is no terminal. However the process ends, the cursor comes back. */
+export function liveOutput(): Live | null {
+  if (!process.stdout.isTTY) return null;
+  const live = createLive(process.stdout);
+  process.once("exit", () => live.end());
+  return live;
+}
+
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 /** Terminals that know it show the whole update at once; the others ignore it. */

@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { SinkStatus, Status } from "../supervisor/status.ts";
 import { outputFolder } from "./configuration.ts";
+import { deliveredWell } from "./deliver.ts";
 import { type Column, formatCount, formatTable } from "./format.ts";
 
 const COLUMNS: readonly Column[] = [
@@ -22,7 +23,7 @@ export function sinkTable(
   const columns = [...COLUMNS, ...(more ? [{ title: more.title, align: "right" as const }] : [])];
   const rows = status.sinks.map((sink) => [
     sink.name,
-    formatCount(sink.delivered),
+    formatCount(deliveredWell(sink)),
     formatCount(sink.written),
     formatCount(sink.filtered + sink.skipped),
     formatCount(sink.retries),

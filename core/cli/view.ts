@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { SinkState, SinkStatus, Status } from "../supervisor/status.ts";
+import { deliveredWell } from "./deliver.ts";
 import { type Column, formatCount, formatDuration, formatTable, plain } from "./format.ts";
 
 const COLUMNS: readonly Column[] = [
@@ -32,7 +33,7 @@ export function statusTable(status: Status, rates: ReadonlyMap<string, number>):
     plain(sink.name),
     sink.state,
     formatCount(rates.get(sink.name) ?? 0),
-    formatCount(sink.delivered),
+    formatCount(deliveredWell(sink)),
     formatCount(sink.lag.records),
     sink.lag.records === 0 ? "-" : formatDuration(sink.lag.oldestMs),
     formatCount(sink.retries),
@@ -48,7 +49,8 @@ export function statusLine(status: Status, rates: ReadonlyMap<string, number>): 
   const sinks = status.sinks.map((sink) => {
     const rate = formatCount(rates.get(sink.name) ?? 0);
     const state = sink.reason === null ? sink.state : `${sink.state}: ${plain(sink.reason)}`;
-    return `${plain(sink.name)} ${rate} records/s, lag ${formatCount(sink.lag.records)}, retries ${formatCount(sink.retries)}, ${state}`;
+    const letters = sink.deadLettered > 0 ? `, dead letters ${formatCount(sink.deadLettered)}` : "";
+    return `${plain(sink.name)} ${rate} records/s, lag ${formatCount(sink.lag.records)}, retries ${formatCount(sink.retries)}${letters}, ${state}`;
   });
   if (status.logError !== null) sinks.unshift(`log out of reach: ${plain(status.logError)}`);
   return sinks.join("; ");

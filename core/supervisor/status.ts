@@ -34,7 +34,7 @@ export interface SinkStatus {
   /** Null when all is well: otherwise why it is not ready, for a person. */
   reason: string | null;
   ready: boolean;
-  /** Records. `delivered` is acknowledged: written, filtered or skipped. */
+  /** Records. `delivered` is acknowledged: written, filtered, skipped or set aside. */
   delivered: number;
   deliveredBytes: number;
   written: number;

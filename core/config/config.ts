@@ -6,6 +6,7 @@ export interface Config {
   /** Drain limits and pace; Tyk's `purge_delay` and `purge_chunk` do not slow a claim down. */
   delivery: DeliveryConfig;
   sinks: SinkConfig[];
+  /** `host` empty: every address. */
   health: { host: string; port: number; endpoint: string };
   logging: { level: "error" | "warn" | "info" | "debug"; format: "text" | "json" | "legacy" };
   /** Whole seconds for an orderly stop before what is in hand is handed back, ms. */

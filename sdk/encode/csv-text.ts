@@ -9,38 +9,56 @@ const CR = 13;
 const LF = 10;
 const HIGH_BITS = 0x80808080 | 0;
 
+/** What a copied text needs. */
+export const PLAIN = 0;
+/** Quotes around it, and nothing else. */
+export const QUOTED = 1;
+/** A closer look. */
+export const UNSURE = 2;
+
 /**
- * Copies a text and returns whether it may need quotes; `quoteFrom` then decides. Four bytes at a time: a byte equal to k is
- * one where (byte ^ k) - 1 has its high bit set, and one below 16 (CR and LF among them) where byte - 16 has; bytes that
- * have it anyway, outside ASCII, only raise false alarms.
+ * Copies a text and says what it needs. Four bytes at a time: a byte equal to k is one where (byte ^ k) - 1 has its high
+ * bit set, and one below 16 (CR and LF among them) where byte - 16 has; bytes outside ASCII have it anyway.
  */
-export function copyText(from: DataView, start: number, size: number, to: DataView, o: number): boolean {
+export function copyText(from: DataView, start: number, size: number, to: DataView, o: number): number {
   if (size < 4) return copyFew(from, start, size, to, o);
-  let alarm = 0;
+  let commas = 0;
+  let others = 0;
   const last = size - 4;
   for (let i = 0; i < last; i += 4) {
     const word = from.getInt32(start + i, true);
     to.setInt32(o + i, word, true);
-    alarm |= ((word ^ 0x2c2c2c2c) - 0x01010101) | ((word ^ 0x22222222) - 0x01010101) | (word - 0x10101010);
+    commas |= (word ^ 0x2c2c2c2c) - 0x01010101;
+    others |= ((word ^ 0x22222222) - 0x01010101) | (word - 0x10101010) | word;
   }
   const word = from.getInt32(start + last, true);
   to.setInt32(o + last, word, true);
-  alarm |= ((word ^ 0x2c2c2c2c) - 0x01010101) | ((word ^ 0x22222222) - 0x01010101) | (word - 0x10101010);
-  return (alarm & HIGH_BITS) !== 0 || from.getUint8(start) <= 32;
+  commas |= (word ^ 0x2c2c2c2c) - 0x01010101;
+  others |= ((word ^ 0x22222222) - 0x01010101) | (word - 0x10101010) | word;
+  if ((others & HIGH_BITS) !== 0) return UNSURE;
+  return (commas & HIGH_BITS) !== 0 || from.getUint8(start) === 32 ? QUOTED : PLAIN;
 }
 
-function copyFew(from: DataView, start: number, size: number, to: DataView, o: number): boolean {
-  let alarm = size === 2;
+function copyFew(from: DataView, start: number, size: number, to: DataView, o: number): number {
+  let need = size === 2 ? UNSURE : PLAIN;
   for (let i = 0; i < size; i++) {
     const byte = from.getUint8(start + i);
     to.setUint8(o + i, byte);
-    alarm ||= byte <= 32 || byte === COMMA || byte === QUOTE || byte >= 0x80;
+    if (byte <= 32 || byte === COMMA || byte === QUOTE || byte >= 0x80) need = UNSURE;
   }
-  return alarm;
+  return need;
 }
 
-/** Puts quotes around the text written from `start` to `end`, if it needs them; there must be room. Returns where it ends. */
-export function quoteFrom(out: Buffer, start: number, end: number): number {
+/** Puts quotes around the text from `start` to `end`; there must be room. Returns where it ends. */
+export function quote(out: Buffer, start: number, end: number): number {
+  out.copyWithin(start + 1, start, end);
+  out[start] = QUOTE;
+  out[end + 1] = QUOTE;
+  return end + 2;
+}
+
+/** The same, but only if it needs them; its own quotes are doubled. */
+export function quoteIfNeeded(out: Buffer, start: number, end: number): number {
   let quotes = 0;
   let needed = startsWithSpace(out, start, end) || isBackslashDot(out, start, end);
   for (let i = start; i < end; i++) {
@@ -48,16 +66,13 @@ export function quoteFrom(out: Buffer, start: number, end: number): number {
     if (byte === QUOTE) quotes++;
     else if (byte === COMMA || byte === CR || byte === LF) needed = true;
   }
-  if (!needed && quotes === 0) return end;
+  if (quotes === 0) return needed ? quote(out, start, end) : end;
   let q = end + quotes + 1;
   out[q] = QUOTE;
-  if (quotes === 0) out.copyWithin(start + 1, start, end);
-  else {
-    for (let i = end - 1; i >= start; i--) {
-      const byte = out[i]!;
-      out[--q] = byte;
-      if (byte === QUOTE) out[--q] = QUOTE;
-    }
+  for (let i = end - 1; i >= start; i--) {
+    const byte = out[i]!;
+    out[--q] = byte;
+    if (byte === QUOTE) out[--q] = QUOTE;
   }
   out[start] = QUOTE;
   return end + quotes + 2;
@@ -69,8 +84,8 @@ function isBackslashDot(out: Uint8Array, start: number, end: number): boolean {
 
 /** Go's unicode.IsSpace of the first character. */
 function startsWithSpace(out: Buffer, start: number, end: number): boolean {
-  const first = out[start]!;
   if (end === start) return false;
+  const first = out[start]!;
   if (first < 0x80) return first === 32 || (first >= 9 && first <= 13);
   const code = out.utf8Slice(start, Math.min(end, start + 4)).codePointAt(0)!;
   return SPACES.has(code) || (code >= 0x2000 && code <= 0x200a);

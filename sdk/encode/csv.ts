@@ -1,10 +1,10 @@
 import type { RecordBatch } from "../record/batch.ts";
 import { analyticsSchema, type Leaf, leafOf } from "../record/fields.ts";
-import { floatAt, intAt, MsgpackCursor } from "../record/msgpack.ts";
+import { intAt, MsgpackCursor } from "../record/msgpack.ts";
 import { bigIntOf, numberOf, propertyOf, textsAt } from "../record/reader.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
 import type { AnalyticsRecord, Field } from "../record/types.ts";
-import { copyText, quoteFrom } from "./csv-text.ts";
+import { copyText, PLAIN, QUOTED, quote, quoteIfNeeded } from "./csv-text.ts";
 import { sortedPairs } from "./maps.ts";
 import { MAX_NUMBER, writeAscii, writeCut, writeInt, writeUint, writeWrapped } from "./numbers.ts";
 import { type Output, viewOf } from "./output.ts";
@@ -89,18 +89,20 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
         const start = slots[word]!;
         const size = slots[word + 1]! - start;
         if (size === 0) continue;
-        const alarm =
+        const need =
           start < EDITED
             ? copyText(from, start, size, to, o)
             : copyText(viewOf(table.edits), start - EDITED, size, to, o);
-        o = alarm ? quoteFrom(out, o, o + size) : o + size;
+        if (need === PLAIN) o += size;
+        else o = need === QUOTED ? quote(out, o, o + size) : quoteIfNeeded(out, o, o + size);
       } else if (op <= SIGNED) {
         const p = slots[word]!;
         const code = p === 0 ? 0 : bytes[p]!;
         if (code < 0x80) o = writeUint(out, o, code);
+        else if (code === 0xcd && !protobuf) o = writeUint(out, o, from.getUint16(p + 1));
         else o = this.integer(out, o, table, row, c, op);
       } else if (op === TIME) {
-        o = this.times.write(out, o, table, row, this.leaves[c]!);
+        o = this.times.write(out, to, o, table, row, this.leaves[c]!);
       } else if (op === BOOLEAN) {
         const p = slots[word]!;
         const yes = p !== 0 && (protobuf ? numberOf(table, row, this.leaves[c]!) !== 0 : bytes[p] === 0xc3);
@@ -114,7 +116,8 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
         );
       } else if (op <= CUT) {
         const p = slots[word]!;
-        const value = p === 0 ? 0 : protobuf ? numberOf(table, row, this.leaves[c]!) : floatAt(bytes, p);
+        const value =
+          p === 0 ? 0 : bytes[p] === 0xcb && !protobuf ? from.getFloat64(p + 1) : numberOf(table, row, this.leaves[c]!);
         o = op === CUT ? writeCut(out, o, value) : writeAscii(out, o, String(value));
       } else if (op === TEXTS) {
         if (slots[word] !== 0) o = this.texts(out, to, o, table, row, c);
@@ -146,15 +149,15 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
     if (table.protobuf) return writeText(out, start, (textsAt(table, row, this.leaves[c]!) ?? []).join(";"));
     const cursor = new MsgpackCursor(table.bytes, table.slots[row * table.stride + this.slots[c]!]!);
     let o = start;
-    let alarm = false;
+    let need = PLAIN;
     const count = cursor.enter();
     for (let i = 0; i < count; i++) {
       if (i > 0) out[o++] = SEMICOLON;
       const from = cursor.text();
-      if (copyText(this.view, from, cursor.p - from, to, o)) alarm = true;
+      need |= copyText(this.view, from, cursor.p - from, to, o);
       o += cursor.p - from;
     }
-    return alarm ? quoteFrom(out, start, o) : o;
+    return need === PLAIN ? o : quoteIfNeeded(out, start, o);
   }
 
   /** "k:v" by semicolons, keys in byte order. */
@@ -169,7 +172,7 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
       copyText(this.view, value, end - value, to, o);
       o += end - value;
     }
-    return quoteFrom(out, start, o);
+    return quoteIfNeeded(out, start, o);
   }
 
   /** Texts made in JavaScript: of any size, so they need room of their own. */
@@ -191,7 +194,7 @@ function jsonText(value: unknown): string {
 
 /** There must be room for six bytes a character. */
 function writeText(out: Buffer, o: number, text: string): number {
-  return text === "" ? o : quoteFrom(out, o, o + out.write(text, o));
+  return text === "" ? o : quoteIfNeeded(out, o, o + out.write(text, o));
 }
 
 function operation(leaf: Leaf, plain: boolean): number {

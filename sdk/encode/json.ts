@@ -186,7 +186,7 @@ class JsonRows<R> implements RowWriter<R> {
         );
       } else if (op === TIME) {
         out[o] = 34;
-        o = this.times.write(out, o + 1, table, row, leaf);
+        o = this.times.write(out, to, o + 1, table, row, leaf);
         out[o++] = 34;
       } else if (op === FLOAT) {
         o = writeAscii(out, o, p === 0 ? "0" : float(numberOf(table, row, leaf)));

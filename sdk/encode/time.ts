@@ -1,70 +1,85 @@
 import { Civil, goYear, offsetText } from "../record/time.ts";
 import type { Zone, ZoneOffset } from "../record/zone.ts";
-import { writeAscii, writeDigits, writeTwo } from "./numbers.ts";
+import { writeDigits, writeTwo } from "./numbers.ts";
 
 /** Years of Go's time have up to 12 digits; an abbreviation is short. */
-export const MAX_TIME = 80;
+export const MAX_TIME = 96;
 
-/** Writes times as bytes, in "go" layout ("2024-03-05 13:04:05.12 +0100 CET") or RFC 3339. Remembers the last hour: most records are of one. */
+/** A run of bytes that is written often: four at a time, so up to three more may be written behind it. */
+interface Run {
+  readonly words: Int32Array;
+  readonly size: number;
+}
+
+function runOf(text: string): Run {
+  const bytes = Buffer.alloc((text.length + 3) & ~3);
+  bytes.write(text, "latin1");
+  return {
+    words: Int32Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readInt32LE(4 * i)),
+    size: text.length,
+  };
+}
+
+function writeRun(to: DataView, o: number, { words, size }: Run): number {
+  for (let i = 0; i < words.length; i++) to.setInt32(o + 4 * i, words[i]!, true);
+  return o + size;
+}
+
+/** Hours that are remembered: as many as the records of a backlog may lie in. */
+const HOURS = 256;
+
+/** Writes times as bytes, in "go" layout ("2024-03-05 13:04:05.12 +0100 CET") or RFC 3339. */
 export class TimeWriter {
   private readonly civil = new Civil();
   private readonly rfc3339: boolean;
-  private readonly suffixes = new WeakMap<ZoneOffset, string>();
-  /** The last hour (local, since 1970), and its text up to "13:". */
-  private hour = Number.NaN;
-  private readonly prefix = new Uint8Array(32);
-  private prefixSize = 0;
+  private readonly suffixes = new WeakMap<ZoneOffset, Run>();
+  /** Text up to "13:" by local hours since 1970, each in the place of its number modulo HOURS. */
+  private readonly hours = new Float64Array(HOURS).fill(Number.NaN);
+  private readonly prefixes: Run[] = new Array(HOURS).fill(runOf(""));
   private zoneOffset: ZoneOffset | null = null;
-  private suffix = "";
+  private suffix: Run = runOf("");
 
   constructor(layout: "go" | "rfc3339") {
     this.rfc3339 = layout === "rfc3339";
   }
 
-  /** Returns where it ends, at most MAX_TIME bytes on. `nanos`: 0 to 999,999,999. */
-  write(out: Uint8Array, start: number, seconds: number, nanos: number, zone: Zone): number {
+  /** Returns where it ends, at most MAX_TIME bytes on. `nanos`: 0 to 999,999,999. `to` looks at `out`. */
+  write(out: Uint8Array, to: DataView, start: number, seconds: number, nanos: number, zone: Zone): number {
     const where = zone.at(seconds);
     if (where !== this.zoneOffset) this.setZone(where);
     const local = seconds + where.offset;
     const hour = Math.floor(local / 3600);
-    if (hour !== this.hour) this.setHour(hour);
-    const { prefix, prefixSize, suffix } = this;
-    let o = start;
-    for (let i = 0; i < prefixSize; i++) out[o++] = prefix[i]!;
+    const place = hour & (HOURS - 1);
+    if (this.hours[place] !== hour) this.setHour(place, hour);
+    let o = writeRun(to, start, this.prefixes[place]!);
     const second = local - hour * 3600;
     const minute = (second / 60) | 0;
     o = writeTwo(out, o, minute);
     out[o++] = 58;
     o = writeTwo(out, o, second - 60 * minute);
     if (nanos !== 0) o = writeFraction(out, o, nanos);
-    for (let i = 0; i < suffix.length; i++) out[o++] = suffix.charCodeAt(i);
-    return o;
+    return writeRun(to, o, this.suffix);
   }
 
   private setZone(where: ZoneOffset): void {
     this.zoneOffset = where;
     let suffix = this.suffixes.get(where);
-    if (suffix === undefined) {
+    if (!suffix) {
       const { offset, abbreviation } = where;
-      if (this.rfc3339) suffix = offset === 0 ? "Z" : offsetText(offset, ":");
-      else suffix = ` ${offsetText(offset, "")} ${abbreviation}`;
+      if (this.rfc3339) suffix = runOf(offset === 0 ? "Z" : offsetText(offset, ":"));
+      else suffix = runOf(` ${offsetText(offset, "")} ${abbreviation}`);
       this.suffixes.set(where, suffix);
     }
     this.suffix = suffix;
   }
 
-  private setHour(hour: number): void {
-    const { civil, prefix } = this;
-    this.hour = hour;
+  private setHour(place: number, hour: number): void {
+    const { civil } = this;
     const second = civil.set(hour * 3600);
-    let o = writeAscii(prefix, 0, `${goYear(civil.year)}-`);
-    o = writeTwo(prefix, o, civil.month);
-    prefix[o++] = 45;
-    o = writeTwo(prefix, o, civil.day);
-    prefix[o++] = this.rfc3339 ? 84 : 32;
-    o = writeTwo(prefix, o, second / 3600);
-    prefix[o++] = 58;
-    this.prefixSize = o;
+    const two = (n: number) => String(n).padStart(2, "0");
+    const date = `${goYear(civil.year)}-${two(civil.month)}-${two(civil.day)}`;
+    this.prefixes[place] = runOf(`${date}${this.rfc3339 ? "T" : " "}${two(second / 3600)}:`);
+    this.hours[place] = hour;
   }
 }
 

@@ -47,9 +47,8 @@ export async function ensureGroups(
   consumer: string,
 ): Promise<boolean> {
   const { send } = connection;
-  const [live, log] = await Promise.all([send("EXISTS", [keys.live], keys.live), send("EXISTS", [keys.log], keys.log)]);
-  if (live === 0 && log === 0) return false;
-  const known = new Set(log === 0 ? [] : (await groupsOf(connection, keys)).map(({ name }) => name));
+  if ((await send("EXISTS", [keys.live, keys.log], keys.log)) === 0) return false;
+  const known = new Set((await groupsOf(connection, keys)).map(({ name }) => name));
   const missing = sinks.filter(({ name }) => !known.has(name));
   if (missing.length === 0) return true;
   await Promise.all([

@@ -240,11 +240,9 @@ export class RedisList implements ListLog {
     const named = new Map<string, SinkEntry>(extra.map((name) => [name, { name, fingerprint: "" }]));
     for (const sink of sinks) named.set(sink.name, sink);
     const all = [...named.values()];
-    const [there, last] = await Promise.all([
-      ensureGroups(connection, this.keys, all, consumer),
-      lastEntry(connection.send, this.keys.log),
-    ]);
-    if (!there || this.#epoch !== epoch) return there;
+    if (!(await ensureGroups(connection, this.keys, all, consumer))) return false;
+    const last = this.#groups.size === 0 ? await lastEntry(connection.send, this.keys.log) : undefined;
+    if (this.#epoch !== epoch) return true;
     // Of the first look in this epoch; later ones (a new sink) must not make what was claimed meanwhile look old.
     if (this.#groups.size === 0) this.#oldUpTo = last?.entry ?? FIRST_ID;
     for (const { name } of all) this.#groups.add(name);

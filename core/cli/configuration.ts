@@ -23,9 +23,10 @@ export function loggerFor(config: Config, more: Partial<LoggerOptions> = {}): Lo
 /** Logs all problems at once; false: nothing can be started. */
 export function reportProblems({ problems }: Loaded, logger: Logger): boolean {
   for (const { severity, code, sink, place, message, mend } of problems) {
-    const fields = { code, place, mend, ...(sink === undefined ? {} : { sink }) };
-    if (severity === "error") logger.error(message, fields);
-    else logger.warn(message, fields);
+    const fields = { code, ...(sink === undefined ? {} : { sink }) };
+    const line = `${place}: ${message} ${mend}`;
+    if (severity === "error") logger.error(line, fields);
+    else logger.warn(line, fields);
   }
   return !stopsTheStart(problems);
 }

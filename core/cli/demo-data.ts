@@ -49,7 +49,6 @@ export async function demoData({ config: configured, parts, logger, options }: D
   const lost = missing(running.status(), total);
   await stop();
   for (const line of lost) logger.error(line);
-  logger.flush();
   if (lost.length > 0) {
     logger.error("What is not delivered is kept", { folder: config.log.folder });
     return EXIT.failed;

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -78,6 +79,40 @@ test("every problem of a configuration is told at once, and nothing starts", asy
   const { code, err } = await sluice(["-c", "bad.conf"]);
   expect(code).toBe(1);
   expect(err).toContain("nonesuch");
-  expect(err).toMatch(/level=error .*place="?bad\.conf/);
+  for (const sink of ["a", "b"]) expect(err).toMatch(new RegExp(`level=error message="bad\\.conf:1 pumps\\.${sink}`));
   expect(err).toMatch(/level=fatal message="Not started: see the errors above"/);
+});
+
+test("many problems of one kind are all told", async () => {
+  const names = Array.from({ length: 15 }, (_, i) => `TYK_PMP_NONESUCH${i}`);
+  const { err } = await sluice(["-c", "bad.conf"], { env: Object.fromEntries(names.map((name) => [name, "1"])) });
+  for (const name of names) expect(err).toContain(`message="${name}: `);
+});
+
+test("what ends the start of the pump is one line in the log's format, without a secret", async () => {
+  const server = createServer().listen(0);
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as { port: number };
+  const conf = {
+    analytics_storage_config: { host: "127.0.0.1", port: 1, password: "hunter2hunter2" },
+    health_check_endpoint_port: port,
+    log_format: "json",
+    dont_purge_uptime_data: true,
+    pumps: { csv: { meta: { csv_dir: "out" } } },
+  };
+  writeFileSync(join(folder, "busy.conf"), JSON.stringify(conf));
+  const { code, err } = await sluice(["-c", "busy.conf"]);
+  server.close();
+  expect(code).toBe(1);
+  const lines = err
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { level: string; message: string; code?: string });
+  expect(lines.filter(({ level }) => level === "fatal")).toEqual([
+    expect.objectContaining({
+      code: "SLUICE_ADMIN_PORT_IN_USE",
+      message: expect.stringContaining("the port is in use"),
+    }),
+  ]);
+  expect(err).not.toContain("hunter2");
 });

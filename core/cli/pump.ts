@@ -29,7 +29,6 @@ export async function pump({
   clearInterval(timer);
   logger.info(`${signal}: stopping`);
   await running.stop();
-  logger.flush();
   return EXIT.ok;
 }
 

@@ -1,3 +1,4 @@
+import { describeError, errorCode } from "../logging/index.ts";
 import { loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
 import { EXIT } from "./errors.ts";
 import type { Parts } from "./parts.ts";
@@ -18,11 +19,20 @@ export async function start(options: StartOptions, parts: Parts = realParts): Pr
     logger.fatal("Not started: see the errors above");
     return EXIT.failed;
   }
-  if (org) {
-    if (fromVariable) logger.warn("Demo mode active via environment variable");
-    const { demoData } = await import("./demo-data.ts");
-    return demoData({ config: loaded.config, parts, logger, options: { ...options, demo: org } });
+  if (fromVariable) logger.warn("Demo mode active via environment variable");
+  const { config } = loaded;
+  try {
+    if (org) {
+      const { demoData } = await import("./demo-data.ts");
+      return await demoData({ config, parts, logger, options: { ...options, demo: org } });
+    }
+    const { pump } = await import("./pump.ts");
+    return await pump({ config, parts, logger });
+  } catch (error) {
+    const stack = options.debug === true && error instanceof Error ? { stack: error.stack } : {};
+    logger.fatal(describeError(error), { code: errorCode(error), ...stack });
+    return EXIT.failed;
+  } finally {
+    logger.flush();
   }
-  const { pump } = await import("./pump.ts");
-  return pump({ config: loaded.config, parts, logger });
 }

@@ -21,6 +21,7 @@ export function fakeSink(name: string, more: Partial<SinkStatus> = {}): SinkStat
     held: { chunks: 0, records: 0 },
     cpuSeconds: 0.5,
     actors: [{ actor: 0, state: "open", cpuSeconds: 0.5, heapBytes: 1000, externalBytes: 2000, eventLoopUse: 0.25 }],
+    metrics: [{ name: "rows", help: "Rows.", kind: "counter", value: 7, count: 0 }],
     latency: { counts: new Array(LATENCY_BOUNDS_MS.length + 1).fill(0), sumMs: 0, count: 0 },
     ...more,
   };

@@ -1,3 +1,4 @@
+import type { PluginMetric } from "../supervisor/plugin-metrics.ts";
 import { LATENCY_BOUNDS_MS, type SinkState, type SinkStatus, type Status } from "../supervisor/status.ts";
 
 /** One time series of a family. `name` only where it differs from the family's (histograms). */
@@ -30,6 +31,16 @@ const one = (value: (status: Status) => number) => (status: Status) => [{ labels
 
 const eachSink = (value: (sink: SinkStatus) => number) => (status: Status) =>
   status.sinks.map((sink) => ({ labels: { sink: sink.name }, value: value(sink) }));
+
+/** A plugin's own metrics: their names are the plugin's, so they are labels. */
+const eachPluginMetric =
+  (kind: PluginMetric["kind"], value: (metric: PluginMetric) => number = (metric) => metric.value) =>
+  (status: Status) =>
+    status.sinks.flatMap((sink) =>
+      sink.metrics
+        .filter((metric) => metric.kind === kind)
+        .map((metric) => ({ labels: { sink: sink.name, metric: metric.name }, value: value(metric) })),
+    );
 
 const eachActor = (value: (actor: SinkStatus["actors"][number]) => number) => (status: Status) =>
   status.sinks.flatMap((sink) =>
@@ -190,6 +201,30 @@ export const FAMILIES: readonly Family[] = [
     help: "From handing a piece of a chunk to the sink until it is settled, tries and waits included.",
     type: "histogram",
     samples: (status) => status.sinks.flatMap(latencySamples),
+  },
+  {
+    name: "sluice_plugin_counter_total",
+    help: "A counter of the plugin's own, named by the label `metric`.",
+    type: "counter",
+    samples: eachPluginMetric("counter"),
+  },
+  {
+    name: "sluice_plugin_gauge",
+    help: "A gauge of the plugin's own, summed over its actors.",
+    type: "gauge",
+    samples: eachPluginMetric("gauge"),
+  },
+  {
+    name: "sluice_plugin_observations_total",
+    help: "How many values a histogram of the plugin's own has seen.",
+    type: "counter",
+    samples: eachPluginMetric("histogram", (metric) => metric.count),
+  },
+  {
+    name: "sluice_plugin_observations_sum",
+    help: "The sum of those values.",
+    type: "gauge",
+    samples: eachPluginMetric("histogram"),
   },
   {
     name: "sluice_sink_cpu_seconds_total",

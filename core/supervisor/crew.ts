@@ -5,6 +5,7 @@ import { type Credit, creditFor, limitsFor } from "../actor/limits.ts";
 import { PROBE_MS, RestartPolicy } from "../actor/restart-policy.ts";
 import type { SinkConfig } from "../config/config.ts";
 import type { Logger } from "../logging/index.ts";
+import { PluginMetrics } from "./plugin-metrics.ts";
 import type { ActorStatus, SinkState } from "./status.ts";
 
 const MiB = 2 ** 20;
@@ -38,6 +39,7 @@ export class Crew {
   /** Why it is not ready; null when all is well. */
   reason: string | null = null;
   restarts = 0;
+  readonly metrics = new PluginMetrics();
   kind: "writer" | "gatherer" = "writer";
   #failingSince: number | null = null;
   readonly #sink: SinkConfig;
@@ -193,6 +195,7 @@ export class Crew {
     message: Extract<FromThread, { t: "release" | "settled" | "returned" | "waiting" | "report" }>,
   ): void {
     if (message.t === "report") {
+      this.metrics.report(i, message.metrics);
       for (const { level, message: text, more } of message.log) {
         const say = LEVELS.has(level) ? this.#logger[level as LogLevel] : this.#logger.info;
         say(text, { ...more, sink: this.#sink.name });
@@ -212,6 +215,7 @@ export class Crew {
     const seat = this.#seats[i]!;
     this.#cpuOfEnded += seat.actor?.cpuSeconds ?? 0;
     seat.actor = null;
+    this.metrics.ended(i);
     this.#events.exit(i, exit);
     if (this.#stopping || this.state === "suspended") return;
     if (exit.kind === "failed") {

@@ -131,8 +131,9 @@ export class ListDrain {
         this.#claimed += claimed;
         this.#live = left;
         if (claimed > 0) this.#activeAt = performance.now();
-        // A backlog is claimed at once, but the gateway's Redis is ours for half of the time at most.
-        if (left > 0) pause = performance.now() - began;
+        // A backlog is claimed at once where a sink waits for it; ahead of them, for half of the time at most: the
+        // gateway needs its Redis too.
+        if (left > 0) pause = this.#sinks.some((sink) => sink.credit() > 0) ? 0 : performance.now() - began;
       } catch (error) {
         this.#hooks.failed(error);
         pause = ERROR_PAUSE_MS;

@@ -220,6 +220,7 @@ export class Sink {
       held: { chunks: this.#holdings.size, records },
       cpuSeconds: this.crew.cpuSeconds,
       actors: this.crew.status(),
+      metrics: this.crew.metrics.status(),
       latency: this.#latency.status(),
     };
   }

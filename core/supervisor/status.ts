@@ -1,3 +1,5 @@
+import type { PluginMetric } from "./plugin-metrics.ts";
+
 /** A snapshot of what runs, for health, metrics and the live table. Plain data; totals count from the start of the process. */
 export interface Status {
   startedAt: number;
@@ -53,6 +55,8 @@ export interface SinkStatus {
   cpuSeconds: number;
   actors: ActorStatus[];
   /** From hand-over to settlement of a piece: cumulative counts for the bounds in LATENCY_BOUNDS_MS, the last for more. */
+  /** What its plugin measures itself. */
+  metrics: PluginMetric[];
   latency: { counts: number[]; sumMs: number; count: number };
 }
 

@@ -19,6 +19,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "sluice-demo-test-"));
   printed = "";
   lines.length = 0;
+  vi.stubEnv("TMPDIR", folder);
   vi.spyOn(process, "cwd").mockReturnValue(folder);
   vi.spyOn(process.stdout, "write").mockImplementation((text) => {
     printed += text;
@@ -27,6 +28,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.restoreAllMocks();
+  vi.unstubAllEnvs();
   rmSync(folder, { recursive: true, force: true });
   for (const name of ["SIGINT", "SIGTERM"]) process.removeAllListeners(name);
 });

@@ -1,0 +1,5 @@
+/** What tests of a sink need: `import { batch, open } from "@sluice/sdk/testing"`. */
+export { batch } from "./batch.ts";
+export type { ChunkOptions, TestRecord } from "./chunk.ts";
+export { TestClock } from "./clock.ts";
+export { type DeadLetter, type OpenOptions, OpenSink, open, SinkFailed, start } from "./sink.ts";

@@ -1,0 +1,268 @@
+import { Value } from "@sinclair/typebox/value";
+import {
+  type AnyDefinition,
+  type FromThread,
+  type Limits,
+  PROTOCOL,
+  type Prepare,
+  type Report,
+  Runtime,
+  type WireError,
+} from "../runtime/index.ts";
+import type { CloseReason } from "../sink/definition.ts";
+import { type ChunkOptions, type Slab, slabOf, type TestRecord } from "./chunk.ts";
+import { TestClock } from "./clock.ts";
+import { NO_PREPARATION } from "./prepare.ts";
+
+export interface OpenOptions {
+  /** Filters and field preparation; default none. */
+  prepare?: Partial<Prepare>;
+  /** Over what the definition asks for. */
+  limits?: { batch?: Partial<Limits["batch"]>; gather?: Partial<Limits["gather"]>; ms?: Partial<Limits["ms"]> };
+  /** Which actor, of how many; default 0 of 1. */
+  actor?: number;
+  actors?: number;
+  /** Milliseconds since 1970 on the sink's clock; default now. It moves by `clock.advance(ms)` only. */
+  now?: number;
+}
+
+export interface DeadLetter {
+  chunk: string;
+  /** In the chunk. */
+  index: number;
+  reason: string;
+}
+
+interface Chunk extends Slab {
+  readonly name: string;
+  readonly wire: "msgpack" | "protobuf" | "uptime";
+  /** Whether the sink has had it before. */
+  redelivered: boolean;
+}
+
+/** A sink that has failed for good threw Fatal, or its thread could not go on. */
+export class SinkFailed extends Error {
+  readonly code = "SLUICE_TESTING_SINK_FAILED";
+  readonly error: WireError | null;
+
+  constructor(message: string, error: WireError | null = null) {
+    super(message);
+    this.name = "SinkFailed";
+    this.error = error;
+  }
+}
+
+/**
+ * Runs a sink in the real runtime of an actor's thread, in this thread, over a log in memory. `config` gets the schema's defaults.
+ * Resolves when the sink is open; rejects with SinkFailed if opening is Fatal (an error of another kind is tried again as the clock
+ * moves on: use `start`).
+ */
+export async function open(definition: AnyDefinition, config: object, options: OpenOptions = {}): Promise<OpenSink> {
+  const sink = start(definition, config, options);
+  await sink.opened();
+  return sink;
+}
+
+/** The same, without waiting for it to open. */
+export function start(definition: AnyDefinition, config: object, options: OpenOptions = {}): OpenSink {
+  return new OpenSink(definition, config, options);
+}
+
+export class OpenSink {
+  readonly clock: TestClock;
+  /** All that the sink has logged so far. */
+  readonly lines: Report["log"] = [];
+  /** What it waits for before the next try of a call or of `open`. */
+  waiting: { until: number; attempt: number; error: WireError | null } | null = null;
+  /** Records that the sink has taken, those that filters or the sink itself left out among them. */
+  taken = { written: 0, filtered: 0, skipped: 0, retries: 0 };
+  readonly #definition: AnyDefinition;
+  readonly #config: unknown;
+  readonly #options: OpenOptions;
+  readonly #letters: DeadLetter[] = [];
+  /** In the log: delivered and not yet settled, by the number of their delivery. */
+  #chunks = new Map<number, Chunk>();
+  #seq = 0;
+  #runtime: Runtime;
+  #opened = false;
+  #draining = false;
+  #failure: SinkFailed | null = null;
+  #watchers = new Set<() => void>();
+  #reached = new Set<FromThread["t"]>();
+
+  constructor(definition: AnyDefinition, config: object, options: OpenOptions) {
+    this.clock = new TestClock(options.now);
+    this.#definition = definition;
+    this.#config = Value.Default(definition.config, { ...config });
+    this.#options = options;
+    this.#runtime = this.#begin();
+  }
+
+  opened(): Promise<void> {
+    return this.#until(() => this.#opened);
+  }
+
+  /** Adds a chunk to the log and hands it to the sink. Chunks without a name are called chunk-1, chunk-2, ... */
+  deliver(records: readonly TestRecord[], options: ChunkOptions = {}): void {
+    const { wire = "msgpack", redelivered = false } = options;
+    const name = options.chunk ?? `chunk-${this.#seq + 1}`;
+    this.#hand({ ...slabOf(records, wire), name, wire, redelivered });
+  }
+
+  /** Resolves when all that was delivered is written, left out or a dead letter. Rejects with SinkFailed. */
+  settled(): Promise<void> {
+    return this.#until(() => this.#chunks.size === 0);
+  }
+
+  /** Resolves when a call or `open` waits for its next try: `waiting` says why, `clock.advance` brings it. */
+  retrying(): Promise<void> {
+    return this.#until(() => this.waiting !== null);
+  }
+
+  deadLetters(): readonly DeadLetter[] {
+    return this.#letters;
+  }
+
+  /** Takes back what is not begun, lets calls finish and flushes. What was taken back stays in the log. */
+  async drain(reason: CloseReason = "stop"): Promise<void> {
+    this.#draining = true;
+    this.#runtime.receive({ t: "drain", reason, deadline: this.clock.now() + 22_000 });
+    await this.#until(() => this.#reached.has("drained"));
+  }
+
+  async close(reason: CloseReason = "stop"): Promise<void> {
+    this.#runtime.receive({ t: "close", reason, deadline: this.clock.now() + 3000 });
+    await this.#until(() => this.#reached.has("closed"));
+  }
+
+  /**
+   * As if the process had died and come back: a new runtime opens the sink, and all that is in the log comes again. Nothing of the old
+   * one is waited for or closed, and what it says is no longer heard; what it has begun in this process may still go on.
+   */
+  async kill(): Promise<void> {
+    const left = [...this.#chunks.values()];
+    this.#chunks = new Map();
+    this.#opened = false;
+    this.#draining = false;
+    this.#failure = null;
+    this.waiting = null;
+    this.#reached.clear();
+    this.#runtime = this.#begin();
+    await this.opened();
+    for (const chunk of left) this.#hand({ ...chunk, redelivered: true });
+  }
+
+  #begin(): Runtime {
+    const runtime: Runtime = new Runtime({
+      clock: this.clock,
+      post: (message) => {
+        if (runtime === this.#runtime) this.#receive(message);
+      },
+      load: async () => this.#definition,
+      end: (reason) => {
+        if (runtime === this.#runtime) this.#fail(new SinkFailed(reason));
+      },
+    });
+    const { prepare, actor = 0, actors = 1 } = this.#options;
+    // Nothing that this causes comes before the next turn, when `#runtime` is set.
+    queueMicrotask(() =>
+      runtime.receive({
+        t: "hello",
+        api: [PROTOCOL, PROTOCOL],
+        features: [],
+        entry: "",
+        sink: this.#definition.type,
+        type: this.#definition.type,
+        config: this.#config,
+        actor,
+        actors,
+        timeout: 0,
+        prepare: { ...NO_PREPARATION, ...prepare },
+      }),
+    );
+    return runtime;
+  }
+
+  #hand(chunk: Chunk): void {
+    const seq = ++this.#seq;
+    this.#chunks.set(seq, chunk);
+    const { slab, at, count, wire, name, redelivered } = chunk;
+    const part = { slab, at, count, wire, chunk: name, from: 0, to: count, redelivered };
+    this.#runtime.receive({ t: "batch", seq, part, alone: false });
+  }
+
+  #receive(message: FromThread): void {
+    this.#reached.add(message.t);
+    switch (message.t) {
+      case "ready":
+        this.#runtime.receive({ t: "open", limits: this.#limits(message), deadline: this.clock.now() + 30_000 });
+        break;
+      case "opened":
+        this.#opened = true;
+        this.waiting = null;
+        break;
+      case "settled":
+        for (const { seq, index, reason } of message.rejected) {
+          this.#letters.push({ chunk: this.#chunks.get(seq)!.name, index, reason });
+        }
+        for (const seq of message.seqs) this.#chunks.delete(seq);
+        for (const key of ["written", "filtered", "skipped", "retries"] as const)
+          this.taken[key] += message.counts[key];
+        break;
+      case "returned":
+        this.#again(message.seqs);
+        break;
+      case "waiting":
+        this.waiting =
+          message.until === null ? null : { until: message.until, attempt: message.attempt, error: message.error };
+        break;
+      case "report":
+        this.lines.push(...message.log);
+        break;
+      case "fatal":
+        this.#fail(new SinkFailed(`${message.during}: ${message.error.message}`, message.error));
+        break;
+      case "unsupported":
+        this.#fail(new SinkFailed("The runtime does not speak the kit's protocol"));
+    }
+    for (const watch of this.#watchers) watch();
+  }
+
+  /** A dropped gather's chunks come again; in a drain they stay in the log. */
+  #again(seqs: readonly number[]): void {
+    if (this.#draining) return;
+    for (const seq of seqs) {
+      const chunk = this.#chunks.get(seq)!;
+      this.#chunks.delete(seq);
+      queueMicrotask(() => this.#hand({ ...chunk, redelivered: true }));
+    }
+  }
+
+  #limits(ready: Extract<FromThread, { t: "ready" }>): Limits {
+    const { batch, gather, ms } = this.#options.limits ?? {};
+    return {
+      batch: { records: 1000, bytes: 4 << 20, linger: 0, ...ready.batch, ...batch },
+      gather: { records: 200_000, bytes: 1 << 30, ms: 2000, ...ready.gather, ...gather },
+      concurrency: ready.concurrency,
+      ms: { open: 30_000, write: 60_000, add: 10_000, flush: 60_000, grace: 5000, ...ms },
+    };
+  }
+
+  #fail(failure: SinkFailed): void {
+    this.#failure ??= failure;
+    for (const watch of this.#watchers) watch();
+  }
+
+  #until(condition: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const watch = () => {
+        if (condition()) resolve();
+        else if (this.#failure) reject(this.#failure);
+        else return;
+        this.#watchers.delete(watch);
+      };
+      this.#watchers.add(watch);
+      watch();
+    });
+  }
+}

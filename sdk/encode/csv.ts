@@ -6,9 +6,9 @@ import { EDITED, type RecordTable } from "../record/table.ts";
 import type { AnalyticsRecord, Field } from "../record/types.ts";
 import { copyText, PLAIN, QUOTED, quote, quoteIfNeeded } from "./csv-text.ts";
 import { sortedPairs } from "./maps.ts";
-import { MAX_NUMBER, writeAscii, writeCut, writeInt, writeUint, writeWrapped } from "./numbers.ts";
+import { writeAscii, writeCut, writeInt, writeUint, writeWrapped } from "./numbers.ts";
 import { type Output, viewOf } from "./output.ts";
-import { type Encoder, pagesOf, type RowWriter } from "./pages.ts";
+import { type Encoder, mostCopies, pagesOf, type RowWriter } from "./pages.ts";
 import { MAX_TIME } from "./time.ts";
 import { RowTimes } from "./times.ts";
 
@@ -54,6 +54,8 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
   private readonly slots: Uint16Array;
   /** What a row takes besides its texts. */
   private readonly fixed: number;
+  /** How often the same text may come in a row. */
+  private readonly copies: number;
   private readonly times = new RowTimes("go");
   private table: RecordTable | null = null;
   private view: DataView = new DataView(new ArrayBuffer(0));
@@ -63,7 +65,8 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
     this.leaves = columns.map((column) => (typeof column === "function" ? null : leafOf(analyticsSchema, column)));
     this.ops = Uint8Array.from(this.leaves, (leaf) => (leaf ? operation(leaf, plain) : COMPUTED));
     this.slots = Uint16Array.from(this.leaves, (leaf) => leaf?.slot ?? 0);
-    this.fixed = columns.length * (3 + MAX_NUMBER) + 2 * MAX_TIME + 64;
+    this.fixed = this.leaves.reduce((sum, leaf) => sum + (leaf?.type === "time" ? MAX_TIME : 32), 64);
+    this.copies = mostCopies(this.leaves);
   }
 
   guess(bytes: number): number {
@@ -75,7 +78,8 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
       this.table = table;
       this.view = viewOf(table.bytes);
     }
-    output.ensure(this.fixed + 2 * (table.end(row) - table.start(row)));
+    const room = this.fixed + 2 * this.copies * (table.end(row) - table.start(row));
+    output.ensure(room);
     const { ops, slots: columns, view: from } = this;
     const { bytes, slots, stride, protobuf } = table;
     const base = row * stride;
@@ -125,7 +129,7 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
         if (slots[word] !== 0) o = this.names(out, to, o, table, row, c);
       } else {
         output.at = o;
-        this.made(output, table, row, c, batch, index);
+        this.made(output, table, row, c, room, batch, index);
         o = output.at;
         out = output.bytes;
         to = output.view;
@@ -176,14 +180,21 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
   }
 
   /** Texts made in JavaScript: of any size, so they need room of their own. */
-  private made(output: Output, table: RecordTable, row: number, c: number, batch: RecordBatch, i: number): void {
+  private made(
+    output: Output,
+    table: RecordTable,
+    row: number,
+    c: number,
+    room: number,
+    batch: RecordBatch,
+    i: number,
+  ): void {
     const column = this.columns[c]!;
     const leaf = this.leaves[c];
     const text = leaf
       ? jsonText(propertyOf(table, row, leaf))
       : String((column as (r: AnalyticsRecord) => string)(batch.at(i)));
-    const rest = this.fixed + 2 * (table.end(row) - table.start(row));
-    output.ensure(6 * text.length + rest);
+    output.ensure(6 * text.length + room);
     output.at = writeText(output.bytes, output.at, text);
   }
 }

@@ -6,9 +6,9 @@ import { EDITED, type RecordTable } from "../record/table.ts";
 import type { AnalyticsRecord, Field } from "../record/types.ts";
 import { goJson, goMapJson, writeJsonText } from "./json-text.ts";
 import { sortedPairs } from "./maps.ts";
-import { MAX_NUMBER, writeAscii, writeInt, writeUint } from "./numbers.ts";
+import { writeAscii, writeInt, writeUint } from "./numbers.ts";
 import { type Output, viewOf } from "./output.ts";
-import { type Encoder, pagesOf, type RowWriter } from "./pages.ts";
+import { type Encoder, mostCopies, pagesOf, type RowWriter } from "./pages.ts";
 import type { JsonOptions, Shape } from "./shape.ts";
 import { MAX_TIME } from "./time.ts";
 import { RowTimes } from "./times.ts";
@@ -53,7 +53,9 @@ interface Program<R> {
   readonly values: (Leaf | ((record: R) => unknown))[];
   readonly ops: Uint8Array;
   readonly after: Uint8Array;
+  /** Room for all but texts, lists and maps; how often one of these may come. */
   readonly fixed: number;
+  readonly copies: number;
 }
 
 function program<R>(pieces: readonly (string | Leaf | ((record: R) => unknown))[], end: string): Program<R> {
@@ -71,8 +73,11 @@ function program<R>(pieces: readonly (string | Leaf | ((record: R) => unknown))[
   }
   const after = Buffer.from(text + end);
   const ops = Uint8Array.from(values, (value) => (typeof value === "function" ? COMPUTED : OPERATIONS[value.type]));
-  const fixed = before.reduce((sum, { length }) => sum + length + MAX_NUMBER + 8, after.length + 4 * MAX_TIME);
-  return { before, values, ops, after, fixed };
+  const fixed = before.reduce(
+    (sum, { length }, i) => sum + length + (ops[i] === TIME ? MAX_TIME : 40),
+    after.length + 64,
+  );
+  return { before, values, ops, after, fixed, copies: mostCopies(values) };
 }
 
 /** The reference's whole record. */
@@ -151,9 +156,9 @@ class JsonRows<R> implements RowWriter<R> {
   row(output: Output, table: RecordTable, row: number, batch: RecordBatch<R>, index: number): void {
     if (table !== this.table) this.setTable(table);
     if (this.before) output.text(this.before(batch.at(index)));
-    const { before, values, ops, after, fixed } = this.program;
+    const { before, values, ops, after, fixed, copies } = this.program;
     const { slots, bytes, protobuf } = table;
-    const room = fixed + 6 * (table.end(row) - table.start(row));
+    const room = fixed + 6 * copies * (table.end(row) - table.start(row));
     output.ensure(room);
     const base = row * table.stride;
     let { bytes: out, view: to, at: o } = output;

@@ -1,7 +1,5 @@
 /** Decimal numbers as ASCII bytes. Each writes at `o` and returns where it ends; at most 21 bytes. */
 
-export const MAX_NUMBER = 21;
-
 const ZERO = 48;
 const BILLION = 1_000_000_000;
 

@@ -30,6 +30,13 @@ export interface RowWriter<R> {
   readonly close?: number;
 }
 
+/** How often the same field is among these: its bytes are written so often. */
+export function mostCopies(values: readonly unknown[]): number {
+  const counts = new Map<unknown, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return Math.max(1, ...counts.values());
+}
+
 /** Runs a writer over a batch, page by page. */
 export function pagesOf<R>(writer: RowWriter<R>): Encoder<R> {
   return {

@@ -14,6 +14,7 @@ export {
   uptimeSchema,
 } from "./fields.ts";
 export { inputOf, type RecordInput, type TimeInput, type UptimeInput } from "./input.ts";
+export { pageOf } from "./page.ts";
 export { compilePrepare, type PreparedRows, type PrepareRows } from "./prepare.ts";
 export * from "./reader.ts";
 export { createScanner, type Scanner } from "./scanner.ts";

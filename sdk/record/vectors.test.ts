@@ -1,0 +1,97 @@
+import { Unpackr } from "msgpackr";
+import { expect, test } from "vitest";
+import { encodeMsgpack, encodeUptime } from "./encode-msgpack.ts";
+import { encodeProtobuf } from "./encode-protobuf.ts";
+import { batchOf } from "./fixtures/index.ts";
+import { msgpackPopulated, msgpackZero, populated, protobufPopulated, protobufZero } from "./fixtures/vectors.ts";
+import type { RecordInput } from "./input.ts";
+import { createScanner } from "./scanner.ts";
+import type { Wire } from "./types.ts";
+
+process.env.TZ = "UTC";
+
+function only(bytes: Uint8Array, wire: Wire) {
+  return batchOf(createScanner(), { records: [bytes], wire }).at(0);
+}
+
+test.for<[string, (record: RecordInput) => Uint8Array, RecordInput, Buffer]>([
+  ["zero msgpack", encodeMsgpack, {}, msgpackZero],
+  ["populated msgpack", encodeMsgpack, populated, msgpackPopulated],
+  ["zero protobuf", encodeProtobuf, {}, protobufZero],
+  ["populated protobuf", encodeProtobuf, populated, protobufPopulated],
+])("writes the %s record as the reference does", ([, write, record, wanted]) => {
+  expect(Buffer.from(write(record)).toString("hex")).toBe(wanted.toString("hex"));
+});
+
+test("reads the populated record of both wires", () => {
+  for (const wire of ["msgpack", "protobuf"] as const) {
+    const record = only(wire === "msgpack" ? msgpackPopulated : protobufPopulated, wire);
+    expect(record.method).toBe("GET");
+    expect(record.responseCode).toBe(-1);
+    expect(record.networkBytesOut).toBe(2 ** 33);
+    expect(record.geoLocationLongitude).toBe(-0.25);
+    expect(record.tags).toEqual(["t1", "t2"]);
+    expect(record.trackPath).toBe(true);
+    expect(record.timestamp.text("rfc3339")).toBe("2024-03-05T13:04:05.123456789Z");
+    expect(record.expireAt.text("go")).toBe("2124-03-05 13:04:05 +0000 UTC");
+    // What protobuf does not carry.
+    expect(record.latencyGateway).toBe(wire === "msgpack" ? 100 : 0);
+    expect(record.geoCityNames).toEqual(wire === "msgpack" ? { en: "London" } : null);
+  }
+});
+
+test("reads the zero record of both wires", () => {
+  for (const [bytes, wire] of [
+    [msgpackZero, "msgpack"],
+    [protobufZero, "protobuf"],
+  ] as const) {
+    const record = only(bytes, wire);
+    expect(record.timestamp.text("rfc3339")).toBe("0001-01-01T00:00:00Z");
+    expect(record.tags).toBeNull();
+    expect(record.graphqlTypes).toBeNull();
+    expect(record.contentLength).toBe(0);
+  }
+});
+
+test("msgpackr reads what is written", () => {
+  const unpackr = new Unpackr({ useRecords: false });
+  const object = unpackr.unpack(
+    encodeMsgpack({ ...populated, graphqlTypes: { Query: ["a", "b"] }, requestTime: -70000 }),
+  );
+  expect(object.RequestTime).toBe(-70000);
+  expect(object.GraphQLStats.Types).toEqual({ Query: ["a", "b"] });
+  expect(object.TimeStamp).toEqual([1709643845, 123456789]);
+  expect(Object.keys(object)).toHaveLength(35);
+  expect(Object.keys(unpackr.unpack(encodeUptime({ url: "u" })))).toHaveLength(14);
+});
+
+test("takes the populated record as nested positional arrays", () => {
+  const unpackr = new Unpackr({ useRecords: false });
+  const positional = (value: unknown): unknown =>
+    value && typeof value === "object" && !Array.isArray(value) ? Object.values(value).map(positional) : value;
+  const object = unpackr.unpack(msgpackPopulated);
+  // Maps of texts stay maps: only structs may be positional.
+  object.Geo.City.Names = null;
+  const list = positional(object) as unknown[];
+  const record = only(packed(list), "msgpack");
+  expect(record.method).toBe("GET");
+  expect(record.geoLocationTimeZone).toBe("Europe/London");
+  expect(record.listenPath).toBe("/l");
+});
+
+/** Lists, texts, numbers and nil, as Go writes them. */
+function packed(value: unknown): Buffer {
+  if (value === null) return Buffer.from([0xc0]);
+  if (typeof value === "boolean") return Buffer.from([value ? 0xc3 : 0xc2]);
+  if (typeof value === "string") return Buffer.concat([Buffer.from([0xd9, value.length]), Buffer.from(value)]);
+  if (Array.isArray(value)) {
+    const wide = value.length > 15 ? [0xdc, 0, value.length] : [0x90 | value.length];
+    return Buffer.concat([Buffer.from(wide), ...value.map(packed)]);
+  }
+  const bytes = Buffer.alloc(9);
+  const integer = typeof value === "bigint" || Number.isInteger(value);
+  bytes[0] = integer ? 0xd3 : 0xcb;
+  if (integer) bytes.writeBigInt64BE(BigInt(value as number), 1);
+  else bytes.writeDoubleBE(value as number, 1);
+  return bytes;
+}

@@ -38,6 +38,8 @@ export class WriterRunner implements Runner {
   #records: number;
   #good = 0;
   #linger: (() => void) | null = null;
+  /** How often something passed: each time the sink has shown that it works. */
+  #passes = 0;
   /** Told when something passed. */
   #onPass = new Set<() => void>();
   /** Calls that want their lane back. */
@@ -184,6 +186,7 @@ export class WriterRunner implements Runner {
   }
 
   #passed(): void {
+    this.#passes++;
     this.#refusals.believe();
     for (const tell of this.#onPass) tell();
   }
@@ -212,22 +215,19 @@ export class WriterRunner implements Runner {
   }
 
   /**
-   * An error of unknown kind that stays: the data is at fault only if one half passes (for one record: the next
-   * batch). False: the sink is at fault.
+   * An error of unknown kind that stays is the data's fault only if something passes: a part of the batch, or else
+   * another batch. False: the sink is at fault.
    */
   async #suspect(task: Task, refs: Uint32Array, failure: Failure): Promise<boolean> {
-    if (refs.length === 1) {
-      if (!(await this.#othersPass())) return false;
-      this.#refuse(task, refs[0]!, failure.error, false);
-      this.#refusals.believe();
-      return true;
+    const passes = this.#passes;
+    for (let part = refs; part.length > 1 && this.#passes === passes; ) {
+      const [left, right] = halves(part);
+      const failed = await this.#attempt(task, left, 1);
+      if (this.#passes === passes) await this.#attempt(task, right, 1);
+      part = failed ? task.open(left) : left;
     }
-    const [left, right] = halves(refs);
-    const leftFailure = await this.#attempt(task, left, 1);
-    const rightFailure = await this.#attempt(task, right, 1);
-    if (leftFailure && rightFailure) return false;
-    if (leftFailure) await this.#hunt(task, task.open(left), leftFailure);
-    if (rightFailure) await this.#hunt(task, task.open(right), rightFailure);
+    if (this.#passes === passes && !(await this.#othersPass())) return false;
+    await this.#hunt(task, task.open(refs), failure);
     return true;
   }
 
@@ -237,7 +237,7 @@ export class WriterRunner implements Runner {
     if (failure.fault !== "unknown" && failure.fault !== "refused") {
       await this.#write(task, refs);
     } else if (refs.length === 1) {
-      this.#refuse(task, refs[0]!, failure.error, true);
+      await this.#condemn(task, refs, failure);
     } else {
       for (const half of halves(refs)) {
         const next = await this.#attempt(task, half, 1);
@@ -246,7 +246,20 @@ export class WriterRunner implements Runner {
     }
   }
 
-  /** One record keeps failing for no known reason: lets other batches go ahead and sees whether one passes. */
+  /** One record, in a sink that works: an error of unknown kind may still be a passing one. */
+  async #condemn(task: Task, refs: Uint32Array, failure: Failure): Promise<void> {
+    let last = failure;
+    for (let attempt = 1; last.fault === "unknown" && attempt < UNKNOWN_TRIES; attempt++) {
+      await this.#sleeper.retry(attempt, last.error);
+      const next = await this.#attempt(task, refs, attempt + 1);
+      if (next === null) return;
+      last = next;
+    }
+    if (last.fault === "unknown" || last.fault === "refused") this.#refuse(task, refs[0]!, last.error, true);
+    else await this.#write(task, refs);
+  }
+
+  /** Not even one record passes, for no known reason: lets other batches go ahead and sees whether one does. */
   async #othersPass(): Promise<boolean> {
     if (this.#draining) throw STOPPED;
     let passed = false;

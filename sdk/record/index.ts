@@ -21,4 +21,5 @@ export { createScanner, type Scanner } from "./scanner.ts";
 export { BatchEnded, BatchScope } from "./scope.ts";
 export { type Page, RecordTable, type Unreadable } from "./table.ts";
 export { fraction, GoTime, goYear, offsetText, ZERO_SECONDS } from "./time.ts";
+export type { AnalyticsRecord, UptimeRecord } from "./types.ts";
 export { localZone, UTC, type Zone, type ZoneOffset, zoneNamed } from "./zone.ts";

@@ -2,6 +2,7 @@ import type { RecordBatch } from "../record/batch.ts";
 import { analyticsSchema, type FieldNode, type Leaf, leafOf, type Schema, uptimeSchema } from "../record/fields.ts";
 import { intAt, MsgpackCursor } from "../record/msgpack.ts";
 import { bigIntOf, numberOf, propertyOf } from "../record/reader.ts";
+import { type Run, runOf, writeRun } from "../record/run.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
 import type { AnalyticsRecord, Field } from "../record/types.ts";
 import { goJson, goMapJson, writeJsonText } from "./json-text.ts";
@@ -49,17 +50,17 @@ const OPERATIONS: { readonly [type in Leaf["type"]]: number } = {
 
 /** What stands before each value, and the value; then what stands after the last. */
 interface Program<R> {
-  readonly before: Uint8Array[];
+  readonly before: Run[];
   readonly values: (Leaf | ((record: R) => unknown))[];
   readonly ops: Uint8Array;
-  readonly after: Uint8Array;
+  readonly after: Run;
   /** Room for all but texts, lists and maps; how often one of these may come. */
   readonly fixed: number;
   readonly copies: number;
 }
 
 function program<R>(pieces: readonly (string | Leaf | ((record: R) => unknown))[], end: string): Program<R> {
-  const before: Uint8Array[] = [];
+  const before: Run[] = [];
   const values: (Leaf | ((record: R) => unknown))[] = [];
   let text = "";
   for (const piece of pieces) {
@@ -67,16 +68,13 @@ function program<R>(pieces: readonly (string | Leaf | ((record: R) => unknown))[
       text += piece;
       continue;
     }
-    before.push(Buffer.from(text));
+    before.push(runOf(text));
     values.push(piece);
     text = "";
   }
-  const after = Buffer.from(text + end);
+  const after = runOf(text + end);
   const ops = Uint8Array.from(values, (value) => (typeof value === "function" ? COMPUTED : OPERATIONS[value.type]));
-  const fixed = before.reduce(
-    (sum, { length }, i) => sum + length + (ops[i] === TIME ? MAX_TIME : 40),
-    after.length + 64,
-  );
+  const fixed = before.reduce((sum, { size }, i) => sum + size + (ops[i] === TIME ? MAX_TIME : 40), after.size + 64);
   return { before, values, ops, after, fixed, copies: mostCopies(values) };
 }
 
@@ -163,7 +161,7 @@ class JsonRows<R> implements RowWriter<R> {
     const base = row * table.stride;
     let { bytes: out, view: to, at: o } = output;
     for (let v = 0; v < ops.length; v++) {
-      o = copy(before[v]!, out, o);
+      o = writeRun(to, o, before[v]!);
       const op = ops[v]!;
       if (op === COMPUTED) {
         output.at = o;
@@ -206,7 +204,7 @@ class JsonRows<R> implements RowWriter<R> {
       } else if (op === TEXTS) o = this.texts(new MsgpackCursor(bytes, p), out, to, o);
       else o = this.map(bytes, p, op, out, to, o);
     }
-    output.at = copy(after, out, o);
+    output.at = writeRun(to, o, after);
   }
 
   private setTable(table: RecordTable): void {
@@ -259,10 +257,4 @@ function integer(out: Buffer, o: number, table: RecordTable, row: number, leaf: 
 function float(value: number): string {
   if (!Number.isFinite(value)) return "null";
   return Object.is(value, -0) ? "-0" : String(value);
-}
-
-function copy(bytes: Uint8Array, out: Uint8Array, at: number): number {
-  const { length } = bytes;
-  for (let i = 0; i < length; i++) out[at + i] = bytes[i]!;
-  return at + length;
 }

@@ -1,29 +1,10 @@
+import { type Run, runOf, writeRun } from "../record/run.ts";
 import { Civil, goYear, offsetText } from "../record/time.ts";
 import type { Zone, ZoneOffset } from "../record/zone.ts";
 import { writeDigits, writeTwo } from "./numbers.ts";
 
 /** Years of Go's time have up to 12 digits; an abbreviation is short. */
 export const MAX_TIME = 96;
-
-/** A run of bytes that is written often: four at a time, so up to three more may be written behind it. */
-interface Run {
-  readonly words: Int32Array;
-  readonly size: number;
-}
-
-function runOf(text: string): Run {
-  const bytes = Buffer.alloc((text.length + 3) & ~3);
-  bytes.write(text, "latin1");
-  return {
-    words: Int32Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readInt32LE(4 * i)),
-    size: text.length,
-  };
-}
-
-function writeRun(to: DataView, o: number, { words, size }: Run): number {
-  for (let i = 0; i < words.length; i++) to.setInt32(o + 4 * i, words[i]!, true);
-  return o + size;
-}
 
 /** Hours that are remembered: as many as the records of a backlog may lie in. */
 const HOURS = 256;

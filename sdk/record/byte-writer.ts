@@ -1,13 +1,17 @@
+import { type Run, writeRun } from "./run.ts";
+
 /** Bytes that grow as they are written; one for many records, of which each is copied out. */
 export class ByteWriter {
   bytes: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
   at = 0;
+  private view = new DataView(this.bytes.buffer);
 
   ensure(size: number): void {
     if (this.at + size <= this.bytes.length) return;
     const grown = Buffer.allocUnsafeSlow(2 * (this.at + size));
     this.bytes.copy(grown, 0, 0, this.at);
     this.bytes = grown;
+    this.view = new DataView(grown.buffer);
   }
 
   byte(value: number): void {
@@ -16,9 +20,13 @@ export class ByteWriter {
 
   raw(bytes: Uint8Array): void {
     this.ensure(bytes.length);
-    if (bytes.length > 64) this.bytes.set(bytes, this.at);
-    else for (let i = 0; i < bytes.length; i++) this.bytes[this.at + i] = bytes[i]!;
+    this.bytes.set(bytes, this.at);
     this.at += bytes.length;
+  }
+
+  run(run: Run): void {
+    this.ensure(run.size + 3);
+    this.at = writeRun(this.view, this.at, run);
   }
 
   /** UTF-8, without a header; returns its size. */
@@ -62,8 +70,8 @@ export class ByteWriter {
 
   /** A copy of all that was written; what comes next begins anew. */
   take(): Uint8Array<ArrayBuffer> {
-    const copy = new Uint8Array(this.at);
-    copy.set(this.bytes.subarray(0, this.at));
+    const copy = Buffer.allocUnsafeSlow(this.at);
+    this.bytes.copy(copy, 0, 0, this.at);
     this.at = 0;
     return copy;
   }

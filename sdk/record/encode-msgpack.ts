@@ -2,6 +2,7 @@ import { ByteWriter } from "./byte-writer.ts";
 import { analyticsSchema, type Leaf, type Schema, type Struct, uptimeSchema } from "./fields.ts";
 import { type RecordInput, secondsAndNanos, type TimeInput, type UptimeInput } from "./input.ts";
 import type { GraphError } from "./reader.ts";
+import { type Run, runOf } from "./run.ts";
 
 /** Records in msgpack, byte for byte as a gateway writes them (vmihailenco/msgpack v2: Go's field order, shortest integers). */
 
@@ -15,7 +16,7 @@ export function encodeUptime(record: UptimeInput): Uint8Array<ArrayBuffer> {
 
 /** Keys and headers, then the value they lead to. */
 interface Step {
-  readonly before: Uint8Array;
+  readonly before: Run;
   readonly leaf: Leaf;
 }
 
@@ -33,7 +34,7 @@ function compile(schema: Schema): Step[] {
     for (const node of nodes) {
       writeText(header, node.key);
       if (node.node === "struct") visit(node);
-      else steps.push({ before: header.take(), leaf: node });
+      else steps.push({ before: runOf(header.take()), leaf: node });
     }
   };
   visit(schema.root);
@@ -43,7 +44,7 @@ function compile(schema: Schema): Step[] {
 function encode(steps: readonly Step[], record: RecordInput | UptimeInput): Uint8Array<ArrayBuffer> {
   const values = record as { readonly [property: string]: unknown };
   for (const { before, leaf } of steps) {
-    out.raw(before);
+    out.run(before);
     write(leaf, values[leaf.property]);
   }
   return out.take();

@@ -102,19 +102,22 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
       } else if (op <= SIGNED) {
         const p = slots[word]!;
         const code = p === 0 ? 0 : bytes[p]!;
-        if (code < 0x80) o = writeUint(out, o, code);
-        else if (code === 0xcd && !protobuf) o = writeUint(out, o, from.getUint16(p + 1));
-        else o = this.integer(out, o, table, row, c, op);
+        if (code < 0x80) o = writeUint(to, o, code);
+        else if (protobuf) o = this.integer(to, o, table, row, c, op);
+        else if (code === 0xcd) o = writeUint(to, o, from.getUint16(p + 1));
+        else if (code === 0xcc) o = writeUint(to, o, bytes[p + 1]!);
+        else if (code === 0xce) o = writeUint(to, o, from.getUint32(p + 1));
+        else o = this.integer(to, o, table, row, c, op);
       } else if (op === TIME) {
-        o = this.times.write(out, to, o, table, row, this.leaves[c]!);
+        o = this.times.write(to, o, table, row, this.leaves[c]!);
       } else if (op === BOOLEAN) {
         const p = slots[word]!;
         const yes = p !== 0 && (protobuf ? numberOf(table, row, this.leaves[c]!) !== 0 : bytes[p] === 0xc3);
-        o = writeAscii(out, o, yes ? TRUE : FALSE);
+        o = writeAscii(to, o, yes ? TRUE : FALSE);
       } else if (op === MONTH) {
         const month = numberOf(table, row, this.leaves[c]!);
         o = writeAscii(
-          out,
+          to,
           o,
           MONTHS[month - 1] ?? `%!Month(${BigInt.asUintN(64, bigIntOf(table, row, this.leaves[c]!))})`,
         );
@@ -122,7 +125,7 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
         const p = slots[word]!;
         const value =
           p === 0 ? 0 : bytes[p] === 0xcb && !protobuf ? from.getFloat64(p + 1) : numberOf(table, row, this.leaves[c]!);
-        o = op === CUT ? writeCut(out, o, value) : writeAscii(out, o, String(value));
+        o = op === CUT ? writeCut(to, o, value) : writeAscii(to, o, String(value));
       } else if (op === TEXTS) {
         if (slots[word] !== 0) o = this.texts(out, to, o, table, row, c);
       } else if (op === NAMES) {
@@ -139,13 +142,13 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
     output.at = o;
   }
 
-  private integer(out: Buffer, o: number, table: RecordTable, row: number, c: number, op: number): number {
+  private integer(to: DataView, o: number, table: RecordTable, row: number, c: number, op: number): number {
     const leaf = this.leaves[c]!;
     const p = table.slots[row * table.stride + leaf.slot]!;
     const n = table.protobuf ? numberOf(table, row, leaf) : intAt(table.bytes, p, leaf.type === "uint32");
-    if (Number.isSafeInteger(n)) return op === SIGNED ? writeInt(out, o, n) : writeWrapped(out, o, n);
+    if (Number.isSafeInteger(n)) return op === SIGNED ? writeInt(to, o, n) : writeWrapped(to, o, n);
     const exact = bigIntOf(table, row, leaf);
-    return writeAscii(out, o, String(op === SIGNED ? exact : BigInt.asUintN(64, exact)));
+    return writeAscii(to, o, String(op === SIGNED ? exact : BigInt.asUintN(64, exact)));
   }
 
   /** Joined by semicolons. */

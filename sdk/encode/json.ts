@@ -180,21 +180,21 @@ class JsonRows<R> implements RowWriter<R> {
             : writeJsonText(table.edits, viewOf(table.edits), p - EDITED, size, out, to, o);
       } else if (op === INT) {
         const code = p === 0 ? 0 : bytes[p]!;
-        o = code < 0x80 ? writeUint(out, o, code) : integer(out, o, table, row, leaf, p);
+        o = code < 0x80 ? writeUint(to, o, code) : integer(to, o, table, row, leaf, p);
       } else if (op === BOOLEAN) {
         o = writeAscii(
-          out,
+          to,
           o,
           (protobuf ? numberOf(table, row, leaf) !== 0 : bytes[p] === 0xc3 && p > 0) ? "true" : "false",
         );
       } else if (op === TIME) {
         out[o] = 34;
-        o = this.times.write(out, to, o + 1, table, row, leaf);
+        o = this.times.write(to, o + 1, table, row, leaf);
         out[o++] = 34;
       } else if (op === FLOAT) {
-        o = writeAscii(out, o, p === 0 ? "0" : float(numberOf(table, row, leaf)));
+        o = writeAscii(to, o, p === 0 ? "0" : float(numberOf(table, row, leaf)));
       } else if (p === 0) {
-        o = writeAscii(out, o, "null");
+        o = writeAscii(to, o, "null");
       } else if (op === VALUE || protobuf) {
         output.at = o;
         const value = propertyOf(table, row, leaf);
@@ -220,7 +220,7 @@ class JsonRows<R> implements RowWriter<R> {
   private texts(cursor: MsgpackCursor, out: Buffer, to: DataView, at: number): number {
     if (cursor.nil()) {
       cursor.p++;
-      return writeAscii(out, at, "null");
+      return writeAscii(to, at, "null");
     }
     let o = at;
     out[o++] = 91;
@@ -248,9 +248,9 @@ class JsonRows<R> implements RowWriter<R> {
   }
 }
 
-function integer(out: Buffer, o: number, table: RecordTable, row: number, leaf: Leaf, p: number): number {
+function integer(to: DataView, o: number, table: RecordTable, row: number, leaf: Leaf, p: number): number {
   const n = table.protobuf ? numberOf(table, row, leaf) : intAt(table.bytes, p, leaf.type === "uint32");
-  return Number.isSafeInteger(n) ? writeInt(out, o, n) : writeAscii(out, o, String(bigIntOf(table, row, leaf)));
+  return Number.isSafeInteger(n) ? writeInt(to, o, n) : writeAscii(to, o, String(bigIntOf(table, row, leaf)));
 }
 
 /** JavaScript and Go agree on the shortest digits and on when to use an exponent. */

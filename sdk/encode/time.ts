@@ -1,7 +1,7 @@
 import { type Run, runOf, writeRun } from "../record/run.ts";
 import { Civil, goYear, offsetText } from "../record/time.ts";
 import type { Zone, ZoneOffset } from "../record/zone.ts";
-import { writeDigits, writeTwo } from "./numbers.ts";
+import { writeNine, writeThree, writeTwo } from "./numbers.ts";
 
 /** Years of Go's time have up to 12 digits; an abbreviation is short. */
 export const MAX_TIME = 96;
@@ -24,8 +24,8 @@ export class TimeWriter {
     this.rfc3339 = layout === "rfc3339";
   }
 
-  /** Returns where it ends, at most MAX_TIME bytes on. `nanos`: 0 to 999,999,999. `to` looks at `out`. */
-  write(out: Uint8Array, to: DataView, start: number, seconds: number, nanos: number, zone: Zone): number {
+  /** Returns where it ends, at most MAX_TIME bytes on. `nanos`: 0 to 999,999,999. */
+  write(to: DataView, start: number, seconds: number, nanos: number, zone: Zone): number {
     const where = zone.at(seconds);
     if (where !== this.zoneOffset) this.setZone(where);
     const local = seconds + where.offset;
@@ -35,10 +35,10 @@ export class TimeWriter {
     let o = writeRun(to, start, this.prefixes[place]!);
     const second = local - hour * 3600;
     const minute = (second / 60) | 0;
-    o = writeTwo(out, o, minute);
-    out[o++] = 58;
-    o = writeTwo(out, o, second - 60 * minute);
-    if (nanos !== 0) o = writeFraction(out, o, nanos);
+    o = writeTwo(to, o, minute);
+    to.setUint8(o++, 58);
+    o = writeTwo(to, o, second - 60 * minute);
+    if (nanos !== 0) o = writeFraction(to, o, nanos);
     return writeRun(to, o, this.suffix);
   }
 
@@ -65,10 +65,10 @@ export class TimeWriter {
 }
 
 /** "." and up to nine digits, without trailing zeros. */
-function writeFraction(out: Uint8Array, start: number, nanos: number): number {
-  out[start] = 46;
+function writeFraction(to: DataView, start: number, nanos: number): number {
+  to.setUint8(start, 46);
   const millis = (nanos / 1e6) | 0;
-  let o = millis * 1e6 === nanos ? writeDigits(out, start + 1, millis, 3) : writeDigits(out, start + 1, nanos, 9);
-  while (out[o - 1] === 48) o--;
+  let o = millis * 1e6 === nanos ? writeThree(to, start + 1, millis) : writeNine(to, start + 1, nanos);
+  while (to.getUint8(o - 1) === 48) o--;
   return o;
 }

@@ -16,19 +16,19 @@ export class RowTimes {
     this.writer = new TimeWriter(layout);
   }
 
-  write(out: Uint8Array, to: DataView, o: number, table: RecordTable, row: number, leaf: Leaf): number {
+  write(to: DataView, o: number, table: RecordTable, row: number, leaf: Leaf): number {
     const { bytes } = table;
     const p = table.slots[row * table.stride + leaf.slot]!;
-    if (p === 0) return this.writer.write(out, to, o, ZERO_SECONDS, 0, UTC);
+    if (p === 0) return this.writer.write(to, o, ZERO_SECONDS, 0, UTC);
     if (table !== this.table) {
       this.table = table;
       this.local = localZone();
     }
     if (!table.protobuf) {
       const nanos = intAt(bytes, p + 1 + INT_SIZE[bytes[p + 1]!]!);
-      if (nanos >= 0 && nanos < 1e9) return this.writer.write(out, to, o, intAt(bytes, p + 1), nanos, this.local);
+      if (nanos >= 0 && nanos < 1e9) return this.writer.write(to, o, intAt(bytes, p + 1), nanos, this.local);
     }
     const time = timeOf(table, row, leaf);
-    return this.writer.write(out, to, o, time.seconds, time.nanos, time.where);
+    return this.writer.write(to, o, time.seconds, time.nanos, time.where);
   }
 }

@@ -49,6 +49,17 @@ function copyFew(from: DataView, start: number, size: number, to: DataView, o: n
   return need;
 }
 
+/** From this size on, calls into Node are cheaper than a loop over words. */
+export const LONG = 400;
+
+/** The same for a long text. */
+export function copyLong(text: Buffer, out: Buffer, o: number): number {
+  text.copy(out, o);
+  const first = text[0]!;
+  if (first <= 32 || first >= 0x80 || text.includes(QUOTE)) return UNSURE;
+  return text.includes(COMMA) || text.includes(LF) || text.includes(CR) ? QUOTED : PLAIN;
+}
+
 /** Puts quotes around the text from `start` to `end`; there must be room. Returns where it ends. */
 export function quote(out: Buffer, start: number, end: number): number {
   out.copyWithin(start + 1, start, end);

@@ -4,7 +4,7 @@ import { intAt, MsgpackCursor } from "../record/msgpack.ts";
 import { bigIntOf, numberOf, propertyOf, textsAt } from "../record/reader.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
 import type { AnalyticsRecord, Field } from "../record/types.ts";
-import { copyText, PLAIN, QUOTED, quote, quoteIfNeeded } from "./csv-text.ts";
+import { copyLong, copyText, LONG, PLAIN, QUOTED, quote, quoteIfNeeded } from "./csv-text.ts";
 import { sortedPairs } from "./maps.ts";
 import { writeAscii, writeCut, writeInt, writeUint, writeWrapped } from "./numbers.ts";
 import { type Output, viewOf } from "./output.ts";
@@ -93,10 +93,10 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
         const start = slots[word]!;
         const size = slots[word + 1]! - start;
         if (size === 0) continue;
-        const need =
-          start < EDITED
-            ? copyText(from, start, size, to, o)
-            : copyText(viewOf(table.edits), start - EDITED, size, to, o);
+        let need: number;
+        if (start >= EDITED) need = copyText(viewOf(table.edits), start - EDITED, size, to, o);
+        else if (size < LONG) need = copyText(from, start, size, to, o);
+        else need = copyLong(bytes.subarray(start, start + size), out, o);
         if (need === PLAIN) o += size;
         else o = need === QUOTED ? quote(out, o, o + size) : quoteIfNeeded(out, o, o + size);
       } else if (op <= SIGNED) {

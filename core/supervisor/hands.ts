@@ -2,16 +2,14 @@ import type { Sent } from "./holding.ts";
 
 /** What one actor has in its hands. */
 export interface Hand {
-  /** Sent and not settled. */
-  sent: number;
-  /** Of these, not released: their memory is pinned. */
+  /** Sent and not released: their memory is pinned. */
   pieces: number;
   bytes: number;
-  /** Pieces that must have the actor for themselves. */
+  /** Of these, pieces that must have the actor for themselves until they are released. */
   alone: number;
 }
 
-const EMPTY: Readonly<Hand> = { sent: 0, pieces: 0, bytes: 0, alone: 0 };
+const EMPTY: Readonly<Hand> = { pieces: 0, bytes: 0, alone: 0 };
 
 /** The pieces that the actors of one sink have, by the number under which they were sent. */
 export class Hands {
@@ -46,7 +44,6 @@ export class Hands {
     this.#sent.set(seq, sent);
     let hand = this.#byActor.get(sent.actor);
     if (!hand) this.#byActor.set(sent.actor, (hand = { ...EMPTY }));
-    hand.sent++;
     hand.pieces++;
     hand.bytes += sent.loaded!.bytes;
     if (sent.piece.alone) hand.alone++;
@@ -60,6 +57,7 @@ export class Hands {
     const hand = this.#byActor.get(sent.actor)!;
     hand.pieces--;
     hand.bytes -= loaded.bytes;
+    if (sent.piece.alone) hand.alone--;
     sent.loaded = null;
     return loaded;
   }
@@ -67,11 +65,7 @@ export class Hands {
   /** After `release`: the piece has ended. */
   remove(seq: number): Sent | undefined {
     const sent = this.#sent.get(seq);
-    if (!sent) return undefined;
     this.#sent.delete(seq);
-    const hand = this.#byActor.get(sent.actor)!;
-    hand.sent--;
-    if (sent.piece.alone) hand.alone--;
     return sent;
   }
 }

@@ -311,8 +311,8 @@ export class Sink {
     for (const actor of this.crew.open()) {
       if (piece.holding.actor !== null && piece.holding.actor !== actor) continue;
       const credit = this.crew.credit(actor)!;
-      const { pieces, bytes, sent, alone } = this.#hands.of(actor);
-      if (alone > 0 || (piece.alone && sent > 0)) continue;
+      const { pieces, bytes, alone } = this.#hands.of(actor);
+      if (alone > 0 || (piece.alone && pieces > 0)) continue;
       if (pieces >= credit.pieces || bytes >= credit.bytes || pieces >= least) continue;
       best = actor;
       least = pieces;

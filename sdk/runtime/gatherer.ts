@@ -169,7 +169,9 @@ export class GathererRunner implements Runner {
         if (this.#stopped) throw STOPPED;
         let fault = faultOf(error);
         if (fault === "unknown" && call.aborted) fault = "retryable";
-        if (fault === "unknown" && ++unknown < UNKNOWN_TRIES) fault = "retryable";
+        // In the search for a record, a half is tried once.
+        const tries = searching(gathering) ? 1 : UNKNOWN_TRIES;
+        if (fault === "unknown" && ++unknown < tries) fault = "retryable";
         if (fault !== "retryable") {
           return this.#blame("flush", gathering, fault, error);
         }
@@ -201,14 +203,17 @@ export class GathererRunner implements Runner {
     const single = only.alone && gathering.pieces.length === 1 && only.rows.length === 1;
     if (single && (fault === "refused" || fault === "unknown")) {
       this.#forget(gathering);
+      // Others must be able to pass meanwhile.
+      this.#host.released(only);
       if (this.#refusals.add({ what: only, error, certain: fault === "refused" })) return;
       const text = `${REFUSALS_IN_A_ROW} records in a row were refused, none was taken between`;
       this.#fatal(during, new Fatal(text, { cause: error }));
     }
     // An add that failed for no known reason may do better once more; a flush has had its tries.
-    const data = fault === "refused" || (fault === "unknown" && during === "flush");
+    const search = searching(gathering);
+    const data = fault === "refused" || (fault === "unknown" && (during === "flush" || search));
     this.#drop(gathering, data || this.#drops >= DROPS_UNTIL_NARROW, error);
-    if (fault !== "redeliver") await this.#sleeper.retry(this.#drops, error);
+    if (fault !== "redeliver" && !search) await this.#sleeper.retry(this.#drops, error);
   }
 
   #fatal(during: During, error: unknown): never {
@@ -228,4 +233,9 @@ export class GathererRunner implements Runner {
     this.#timer?.();
     this.#timer = null;
   }
+}
+
+/** A part of a chunk that came alone, because a gather with it failed. */
+function searching({ pieces }: Gathering): boolean {
+  return pieces[0]!.alone && pieces[0]!.rows.length > 1;
 }

@@ -95,7 +95,12 @@ describe("a writer", () => {
             sink.deliver(records(1, fates.length - 1));
           });
           const bad = fates.flatMap((fate, i) => (fate === "refused" || fate === "broken" ? [i] : []));
-          expect(sink.deadLetters().map(({ reason }) => Number(/record (\d+)/.exec(reason)![1])).sort((a, b) => a - b)).toEqual(bad);
+          expect(
+            sink
+              .deadLetters()
+              .map(({ reason }) => Number(/record (\d+)/.exec(reason)![1]))
+              .sort((a, b) => a - b),
+          ).toEqual(bad);
           expect([...written.keys()].sort((a, b) => a - b)).toEqual(
             fates.flatMap((fate, i) => (fate === "refused" || fate === "broken" ? [] : [i])),
           );
@@ -221,7 +226,11 @@ describe("a writer", () => {
 
 describe("a gatherer", () => {
   /** Counts what each flush wrote. */
-  function gathering(flushed: number[][], fail: (flush: number, refs: readonly string[]) => void, shape = { records: 50, ms: 1000 }) {
+  function gathering(
+    flushed: number[][],
+    fail: (flush: number, refs: readonly string[]) => void,
+    shape = { records: 50, ms: 1000 },
+  ) {
     let flushes = 0;
     return defineSink({
       type: "gathering",

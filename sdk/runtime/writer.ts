@@ -226,7 +226,9 @@ export class WriterRunner implements Runner {
       if (this.#passes === passes) await this.#attempt(task, right, 1);
       part = failed ? task.open(left) : left;
     }
-    if (this.#passes === passes && !(await this.#othersPass())) return false;
+    // A record that has the actor for itself cannot wait for others: what passed before must do.
+    const alone = task.slices[0]!.piece.alone;
+    if (this.#passes === passes && !(alone ? passes > 0 : await this.#othersPass())) return false;
     await this.#hunt(task, task.open(refs), failure);
     return true;
   }

@@ -43,6 +43,16 @@ for (const type of ["throws", "refuses", "rejects-poison"]) {
   });
 }
 
+for (const type of ["gather-add-throws", "gather-flush-throws", "gather-flush-refuses"]) {
+  test(`${type}: the poison record is found in a gather, the rest arrives once`, async () => {
+    await start(type, numbered(300, { poison: [7, 150] }));
+    await pump.delivered("bad", 300);
+    expectWhole("bad", 300, [7, 150]);
+    expect(pump.noted("bad")).toHaveLength(298);
+    expect((await pump.letters()).map(({ sink, index }) => `${sink} ${index}`).sort()).toEqual(["bad 50", "bad 7"]);
+  });
+}
+
 test("a poison record alone, refused by the sink's own word, becomes a dead letter", async () => {
   await start("refuses", numbered(1, { poison: [0] }));
   await pump.delivered("bad", 1);

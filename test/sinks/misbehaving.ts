@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { type AnalyticsRecord, type Batch, type Call, defineSink, Fatal, Refused, Retryable, Type } from "@sluice/sdk";
 import { note } from "./ledger.ts";
 
@@ -40,7 +40,38 @@ function poisoned(batch: Batch<AnalyticsRecord>): boolean {
 
 const never = new Promise<never>(() => {});
 
+/** A gatherer that writes all of a gather down at once, or fails at the poison in it. */
+function gatherer(type: string, fail: { add?: () => Error; flush?: () => Error }) {
+  return defineSink({
+    type,
+    config,
+    gather: { ms: 50, records: 1000 },
+    async open({ config: { file } }) {
+      return {
+        gather() {
+          let lines = "";
+          let poison = false;
+          return {
+            add(batch) {
+              poison ||= poisoned(batch);
+              if (poison && fail.add) throw fail.add();
+              for (const record of batch) lines += `${record.id} ${record.path}\n`;
+            },
+            async flush() {
+              if (poison && fail.flush) throw fail.flush();
+              appendFileSync(file, lines);
+            },
+          };
+        },
+      };
+    },
+  });
+}
+
 export default [
+  gatherer("gather-add-throws", { add: () => new TypeError("poison in add") }),
+  gatherer("gather-flush-throws", { flush: () => new TypeError("poison in flush") }),
+  gatherer("gather-flush-refuses", { flush: () => new Refused("poison refused") }),
   sink("throws", () => (batch) => {
     if (poisoned(batch)) throw new TypeError("cannot read properties of poison");
     return undefined;

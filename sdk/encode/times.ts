@@ -3,14 +3,12 @@ import { INT_SIZE, intAt } from "../record/msgpack.ts";
 import { timeOf } from "../record/reader.ts";
 import type { RecordTable } from "../record/table.ts";
 import { ZERO_SECONDS } from "../record/time.ts";
-import { localZone, UTC, type Zone } from "../record/zone.ts";
+import { UTC } from "../record/zone.ts";
 import { TimeWriter } from "./time.ts";
 
 /** Writes the times of rows. */
 export class RowTimes {
   private readonly writer: TimeWriter;
-  private table: RecordTable | null = null;
-  private local: Zone = UTC;
 
   constructor(layout: "go" | "rfc3339") {
     this.writer = new TimeWriter(layout);
@@ -20,13 +18,9 @@ export class RowTimes {
     const { bytes } = table;
     const p = table.slots[row * table.stride + leaf.slot]!;
     if (p === 0) return this.writer.write(to, o, ZERO_SECONDS, 0, UTC);
-    if (table !== this.table) {
-      this.table = table;
-      this.local = localZone();
-    }
     if (!table.protobuf) {
       const nanos = intAt(bytes, p + 1 + INT_SIZE[bytes[p + 1]!]!);
-      if (nanos >= 0 && nanos < 1e9) return this.writer.write(to, o, intAt(bytes, p + 1), nanos, this.local);
+      if (nanos >= 0 && nanos < 1e9) return this.writer.write(to, o, intAt(bytes, p + 1), nanos, table.localZone);
     }
     const time = timeOf(table, row, leaf);
     return this.writer.write(to, o, time.seconds, time.nanos, time.where);

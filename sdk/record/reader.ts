@@ -5,7 +5,7 @@ import { doubleAt, eachOf, ProtoCursor, textsOf, timestampAt } from "./protobuf.
 import { EDITED, type RecordTable } from "./table.ts";
 import { decodeText } from "./text.ts";
 import { GoTime, zeroTime } from "./time.ts";
-import { localZone, UTC, type Zone, zoneNamed } from "./zone.ts";
+import { UTC, type Zone, zoneNamed } from "./zone.ts";
 
 export interface GraphError {
   message: string;
@@ -63,7 +63,7 @@ export function bigIntOf(table: RecordTable, row: number, leaf: Leaf): bigint {
 
 /** The zone of a row's times; null where the record names an unknown one: its times are zero. */
 export function zoneOf(table: RecordTable, row: number): Zone | null {
-  if (!table.protobuf) return localZone();
+  if (!table.protobuf) return table.localZone;
   const word = row * table.stride + ZONE_SLOT;
   const start = table.slots[word]!;
   const size = table.slots[word + 1]! - start;

@@ -1,5 +1,6 @@
 import type { Schema } from "./fields.ts";
 import type { Wire } from "./types.ts";
+import { localZone, type Zone } from "./zone.ts";
 
 /** Records as they lie in a slab. */
 export interface Page {
@@ -36,6 +37,7 @@ export class RecordTable {
   slots: Uint32Array;
   edits: Buffer = NOTHING;
   private editsEnd = 0;
+  private local: Zone | null = null;
   private readonly free: Uint32Array[];
 
   constructor(page: Page, schema: Schema, free: Uint32Array[]) {
@@ -47,7 +49,13 @@ export class RecordTable {
     this.protobuf = page.wire === "protobuf";
     this.stride = schema.stride;
     this.free = free;
-    this.slots = take(free, page.count * schema.stride);
+    this.slots = take(free, page.count, schema.stride);
+  }
+
+  /** The process's zone, asked for once: reading the environment is slow. */
+  get localZone(): Zone {
+    this.local ??= localZone();
+    return this.local;
   }
 
   start(row: number): number {
@@ -91,7 +99,8 @@ export class RecordTable {
 const NOTHING = Buffer.alloc(0);
 const RELEASED = new Uint32Array(0);
 
-function take(free: Uint32Array[], words: number): Uint32Array {
+function take(free: Uint32Array[], rows: number, stride: number): Uint32Array {
+  const words = rows * stride;
   for (let i = free.length - 1; i >= 0; i--) {
     const slots = free[i]!;
     if (slots.length < words) continue;
@@ -100,5 +109,5 @@ function take(free: Uint32Array[], words: number): Uint32Array {
     return slots;
   }
   // Tables of a few records would otherwise keep memory that no full batch can use.
-  return new Uint32Array(Math.max(words, 1024 * 79));
+  return new Uint32Array(Math.max(rows, 1024) * stride);
 }

@@ -82,7 +82,7 @@ test("cuts coordinates as amd64 does", () => {
 
 test("quotes as encoding/csv does", () => {
   const text = fc.oneof(
-    fc.string({ unit: fc.constantFrom(...'ab ,"\r\n\t\\.-(\u00a0\u0085\u2003\u3000é😀\0\v') as never, maxLength: 12 }),
+    fc.string({ unit: fc.constantFrom(...'ab ,"\r\n\t\\.-(\u00a0\u0085\u2003\u3000é😀\0\v'), maxLength: 12 }),
     fc.string({ unit: "grapheme", maxLength: 60 }),
   );
   fc.assert(

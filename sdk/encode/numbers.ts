@@ -18,10 +18,12 @@ for (let n = 0; n < 10_000; n++) {
 
 /** Any integer from 0 to 2^53. */
 export function writeUint(to: DataView, o: number, n: number): number {
-  if (n < 10_000) {
-    to.setInt32(o, DIGITS[n]!, true);
-    return o + SIZES[n]!;
-  }
+  if (n >= 10_000) return writeLarge(to, o, n);
+  to.setInt32(o, DIGITS[n]!, true);
+  return o + SIZES[n]!;
+}
+
+function writeLarge(to: DataView, o: number, n: number): number {
   if (n < 100_000_000) {
     const high = (n / 10_000) | 0;
     const end = writeUint(to, o, high);

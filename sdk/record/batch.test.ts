@@ -99,6 +99,8 @@ test("an identity gives the same bytes at each delivery, and no others", () => {
   const { batch } = example();
   const again = example(77).batch;
   const seen = new Set<string>();
+  const kept = batch.at(0).idBytes(16);
+  const before = Uint8Array.from(kept);
   for (const length of [8, 12, 16] as const) {
     for (const record of batch) {
       const bytes = record.idBytes(length);
@@ -108,6 +110,8 @@ test("an identity gives the same bytes at each delivery, and no others", () => {
     }
   }
   expect(seen.size).toBe(27);
+  expect(kept).toEqual(before);
+  expect(kept.subarray(0, 6)).toEqual(again.at(1).idBytes(8).subarray(0, 6));
 });
 
 test("fields are read by name", () => {

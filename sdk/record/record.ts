@@ -45,7 +45,7 @@ export class RecordView implements RecordBase {
   idBytes(length: 8 | 12 | 16): Uint8Array {
     const { home, index } = this;
     home.hash ??= createHash("sha256").update(home.part.chunk).digest();
-    const bytes = home.hash.slice(0, length);
+    const bytes = Uint8Array.from(home.hash.subarray(0, length));
     // A chunk has a thousand records or so: two bytes hold the index, and more of a short id is left for the chunk.
     bytes.fill(0, length - (length === 8 ? 2 : 4));
     for (let i = 1, rest = index; i <= 4; i++, rest >>>= 8) bytes[length - i]! ^= rest & 255;

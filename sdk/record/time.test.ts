@@ -38,9 +38,9 @@ test("goes back before 1970, to local mean time, and beyond year 9999", () => {
 test("agrees with Date on any day", () => {
   for (let day = -800_000; day < 3_000_000; day += 4321) {
     const time = new GoTime(day * 86400 + 3661, 5e6, UTC);
-    if (time.date().getUTCFullYear() < 0) continue;
-    const wanted = time.date().toISOString().replace(".005Z", ".005Z");
-    if (!wanted.startsWith("+")) expect(time.text("rfc3339")).toBe(wanted);
+    const wanted = time.date().toISOString();
+    // Beyond these years Date writes six digits and a sign.
+    if (/^\d/.test(wanted)) expect(time.text("rfc3339")).toBe(wanted);
   }
 });
 

@@ -1,7 +1,7 @@
 import type { RecordBatch } from "../record/batch.ts";
 import { analyticsSchema, type Leaf, leafOf } from "../record/fields.ts";
 import { intAt, MsgpackCursor } from "../record/msgpack.ts";
-import { bigIntOf, numberOf, propertyOf, textsAt } from "../record/reader.ts";
+import { bigIntOf, eachProtoText, numberOf, propertyOf } from "../record/reader.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
 import type { AnalyticsRecord, Field } from "../record/types.ts";
 import { copyLong, copyText, LONG, PLAIN, QUOTED, quote, quoteIfNeeded } from "./csv-text.ts";
@@ -153,17 +153,19 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
 
   /** Joined by semicolons. */
   private texts(out: Buffer, to: DataView, start: number, table: RecordTable, row: number, c: number): number {
-    if (table.protobuf) return writeText(out, start, (textsAt(table, row, this.leaves[c]!) ?? []).join(";"));
-    const cursor = new MsgpackCursor(table.bytes, table.slots[row * table.stride + this.slots[c]!]!);
     let o = start;
     let need = PLAIN;
-    const count = cursor.enter();
-    for (let i = 0; i < count; i++) {
-      if (i > 0) out[o++] = SEMICOLON;
-      const from = cursor.text();
-      need |= copyText(this.view, from, cursor.p - from, to, o);
-      o += cursor.p - from;
+    const add = (from: number, end: number) => {
+      if (end > from) need |= copyText(this.view, from, end - from, to, o);
+      o += end - from;
+      out[o++] = SEMICOLON;
+    };
+    if (table.protobuf) eachProtoText(table, row, this.leaves[c]!, add);
+    else {
+      const cursor = new MsgpackCursor(table.bytes, table.slots[row * table.stride + this.slots[c]!]!);
+      for (let left = cursor.enter(); left > 0; left--) add(cursor.text(), cursor.p);
     }
+    if (o > start) o--;
     return need === PLAIN ? o : quoteIfNeeded(out, start, o);
   }
 

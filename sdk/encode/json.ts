@@ -1,7 +1,7 @@
 import type { RecordBatch } from "../record/batch.ts";
 import { analyticsSchema, type FieldNode, type Leaf, leafOf, type Schema, uptimeSchema } from "../record/fields.ts";
 import { intAt, MsgpackCursor } from "../record/msgpack.ts";
-import { bigIntOf, numberOf, propertyOf } from "../record/reader.ts";
+import { bigIntOf, eachProtoText, numberOf, propertyOf } from "../record/reader.ts";
 import { type Run, runOf, writeRun } from "../record/run.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
 import type { AnalyticsRecord, Field } from "../record/types.ts";
@@ -195,6 +195,8 @@ class JsonRows<R> implements RowWriter<R> {
         o = writeAscii(to, o, p === 0 ? "0" : float(numberOf(table, row, leaf)));
       } else if (p === 0) {
         o = writeAscii(to, o, "null");
+      } else if (op === TEXTS && protobuf) {
+        o = this.protoTexts(table, row, leaf, out, to, o);
       } else if (op === VALUE || protobuf) {
         output.at = o;
         const value = propertyOf(table, row, leaf);
@@ -230,6 +232,18 @@ class JsonRows<R> implements RowWriter<R> {
       if (left > 1) out[o++] = 44;
     }
     out[o++] = 93;
+    return o;
+  }
+
+  private protoTexts(table: RecordTable, row: number, leaf: Leaf, out: Buffer, to: DataView, at: number): number {
+    let o = at + 1;
+    eachProtoText(table, row, leaf, (from, end) => {
+      o = writeJsonText(table.bytes, this.from, from, end - from, out, to, o);
+      out[o++] = 44;
+    });
+    // At least one was there, or the list would be nil.
+    out[at] = 91;
+    out[o - 1] = 93;
     return o;
   }
 

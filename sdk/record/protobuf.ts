@@ -72,6 +72,17 @@ export class ProtoCursor {
   }
 }
 
+/** The low 32 bits of a varint, signed: what proto3 keeps of an int32. */
+export function lowVarintAt(b: Uint8Array, start: number): number {
+  let low = 0;
+  for (let p = start, shift = 0; shift < 32; p++, shift += 7) {
+    const byte = b[p]!;
+    low |= (byte & 0x7f) << shift;
+    if (byte < 0x80) break;
+  }
+  return low;
+}
+
 const scratch = new DataView(new ArrayBuffer(8));
 const scratchBytes = new Uint8Array(scratch.buffer);
 

@@ -1,7 +1,7 @@
 /** Values of a table's fields, whatever the wire, as JavaScript has them. A row must be within the table. */
 import { type Leaf, type Schema, type Struct, ZONE_SLOT } from "./fields.ts";
 import { bigIntAt, define, floatAt, INT_SIZE, intAt, MsgpackCursor } from "./msgpack.ts";
-import { doubleAt, eachOf, ProtoCursor, textsOf, timestampAt } from "./protobuf.ts";
+import { doubleAt, eachOf, lowVarintAt, ProtoCursor, textsOf, timestampAt } from "./protobuf.ts";
 import { EDITED, type RecordTable } from "./table.ts";
 import { decodeText } from "./text.ts";
 import { GoTime, zeroTime } from "./time.ts";
@@ -46,9 +46,8 @@ export function numberOf(table: RecordTable, row: number, leaf: Leaf): number {
   }
   if (!table.protobuf) return intAt(bytes, p, leaf.type === "uint32");
   if (bytes[p]! < 0x80) return bytes[p]!;
-  const value = new ProtoCursor(bytes, p);
-  if (leaf.type === "int64") return value.varint();
-  const low = Number(BigInt.asIntN(32, value.bigVarint()));
+  if (leaf.type === "int64") return new ProtoCursor(bytes, p).varint();
+  const low = lowVarintAt(bytes, p);
   return leaf.type === "uint32" ? low >>> 0 : low;
 }
 
@@ -90,6 +89,17 @@ export function textsAt(table: RecordTable, row: number, leaf: Leaf): string[] |
   if (p === 0) return null;
   if (!table.protobuf) return new MsgpackCursor(table.bytes, p).strings();
   return textsOf(table.bytes, p, table.end(row), protoPath(table.schema, leaf));
+}
+
+/** Calls `found` with the place of each item of a protobuf list of texts that is not nil. */
+export function eachProtoText(
+  table: RecordTable,
+  row: number,
+  leaf: Leaf,
+  found: (from: number, to: number) => void,
+): void {
+  const p = table.slots[row * table.stride + leaf.slot]!;
+  eachOf(table.bytes, p, table.end(row), protoPath(table.schema, leaf), found);
 }
 
 export function textMapOf(table: RecordTable, row: number, leaf: Leaf): { [key: string]: string } | null {

@@ -17,6 +17,8 @@ export function decodeText(b: Buffer, start: number, end: number): string {
     if (all < 0x80) return shortAscii(b, start, end - start);
   }
   const text = b.utf8Slice(start, end);
+  // Of equal size, each byte has become one unit: ASCII, or U+FFFD for itself alone.
+  if (text.length === end - start) return text;
   return text.includes("\ufffd") ? decodeLikeGo(b, start, end) : text;
 }
 

@@ -34,7 +34,7 @@ export class ByteWriter {
     const { length } = text;
     this.ensure(3 * length);
     const { bytes, at } = this;
-    if (length <= 24) {
+    if (length <= 64) {
       let i = 0;
       for (; i < length; i++) {
         const code = text.charCodeAt(i);

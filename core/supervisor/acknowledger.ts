@@ -21,6 +21,7 @@ export class Acknowledger {
   #waiting = new Map<ListLog, Holding[]>();
   #flushing: Promise<void> | null = null;
   #retry: NodeJS.Timeout | null = null;
+  #ended = false;
 
   constructor(sink: string, bound: { records: number; bytes: number }, events: AcknowledgerEvents) {
     this.#sink = sink;
@@ -50,12 +51,13 @@ export class Acknowledger {
       this.#flushing = null;
     });
     await this.#flushing;
-    if (this.#waiting.size > 0 && !this.#retry) void this.flush();
+    if (this.#waiting.size > 0 && !this.#retry && !this.#ended) void this.flush();
   }
 
-  /** Forgets these: they are in other hands. */
-  forget(list: ListLog): void {
-    this.#waiting.delete(list);
+  /** Tries nothing again by itself. */
+  end(): void {
+    if (this.#retry) clearTimeout(this.#retry);
+    this.#ended = true;
   }
 
   async #flush(): Promise<void> {
@@ -64,25 +66,22 @@ export class Acknowledger {
     await Promise.all(batches.map(([list, holdings]) => this.#acknowledge(list, holdings)));
   }
 
-  async #acknowledge(list: ListLog, holdings: Holding[]): Promise<void> {
-    const kept: Holding[] = [];
+  async #acknowledge(list: ListLog, holdings: readonly Holding[]): Promise<void> {
+    const ready: Holding[] = [];
+    let looked = 0;
     try {
       for (const holding of holdings) {
-        if (holding.letters.length > 0 && !(await this.#store(list, holding))) {
-          this.#events.overflow(holding);
-          continue;
-        }
-        kept.push(holding);
+        if (holding.letters.length === 0 || (await this.#store(list, holding))) ready.push(holding);
+        else this.#events.overflow(holding);
+        looked++;
       }
-      await list.ack(
-        this.#sink,
-        kept.map(({ ref }) => ref),
-      );
-      this.#events.acknowledged(kept);
+      const refs = ready.map(({ ref }) => ref);
+      await list.ack(this.#sink, refs);
+      this.#events.acknowledged(ready);
     } catch (error) {
-      const waiting = this.#waiting.get(list) ?? [];
-      this.#waiting.set(list, [...holdings.filter((holding) => holding.open === 0), ...waiting]);
-      this.#retry ??= setTimeout(() => void this.flush(), RETRY_MS);
+      const since = this.#waiting.get(list) ?? [];
+      this.#waiting.set(list, [...ready, ...holdings.slice(looked), ...since]);
+      if (!this.#ended) this.#retry ??= setTimeout(() => void this.flush(), RETRY_MS);
       this.#events.failed(error);
     }
   }

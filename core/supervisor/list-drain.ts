@@ -1,7 +1,8 @@
-import type { ListLog } from "../log/log.ts";
+import type { ChunkRef, ListLog } from "../log/log.ts";
 import type { Logger } from "../logging/index.ts";
 import type { Sink } from "./sink.ts";
 import type { ListStatus, SinkStatus } from "./status.ts";
+import type { Troubles } from "./troubles.ts";
 
 /** A list that was empty for so long is looked at less often. */
 const LONG_EMPTY_MS = 10_000;
@@ -11,11 +12,6 @@ const LAG_MS = 1000;
 const ERROR_PAUSE_MS = 1000;
 const NO_LAG: SinkStatus["lag"] = { chunks: 0, records: 0, oldestMs: 0 };
 
-export interface DrainHooks {
-  failed(error: unknown): void;
-  worked(): void;
-}
-
 /** Drains one list of the gateway: claims chunks, deals them out to the sinks that have credit, keeps their leases, sweeps. */
 export class ListDrain {
   readonly list: ListLog;
@@ -23,13 +19,19 @@ export class ListDrain {
   readonly #leaseMs: number;
   readonly #pollMs: number;
   readonly #logger: Logger;
-  readonly #hooks: DrainHooks;
+  readonly #troubles: Troubles;
   readonly #timers = new Set<NodeJS.Timeout>();
   /** Sinks that may have unread chunks here. */
   #more = new Set<Sink>();
+  /**
+   * Of these, the ones that are sure to: they ask for all that they have credit for. The others look with one chunk: credit
+   * is tied up for as long as Redis takes to answer, and another list may wait for it.
+   */
+  #sure = new Set<Sink>();
   #taking = false;
   #takeAgain = false;
   #stopped = false;
+  #ended = false;
   #claimed = 0;
   #live = 0;
   #activeAt = performance.now();
@@ -41,14 +43,14 @@ export class ListDrain {
     sinks: readonly Sink[],
     pace: { leaseMs: number; pollMs: number },
     logger: Logger,
-    hooks: DrainHooks,
+    troubles: Troubles,
   ) {
     this.list = list;
     this.#sinks = sinks;
     this.#leaseMs = pace.leaseMs;
     this.#pollMs = pace.pollMs;
     this.#logger = logger;
-    this.#hooks = hooks;
+    this.#troubles = troubles;
   }
 
   start(): void {
@@ -67,6 +69,7 @@ export class ListDrain {
   stop(): void {
     this.#stopped = true;
     this.#more.clear();
+    this.#sure.clear();
   }
 
   end(): void {
@@ -89,12 +92,22 @@ export class ListDrain {
     })();
   }
 
+  /** Whether some sink is sure to have unread chunks here. */
+  get waiting(): boolean {
+    return this.#sure.size > 0;
+  }
+
   /** Renews the leases of all that is held of this list. */
   renew(): Promise<void> {
     this.#renewing ??= this.#renew().finally(() => {
       this.#renewing = null;
     });
     return this.#renewing;
+  }
+
+  /** The same, for who cannot wait for it. */
+  renewSoon(): void {
+    this.renew().catch((error) => this.#troubles.failed(this.list.name, error));
   }
 
   /** Brings the lags up to date. */
@@ -125,9 +138,11 @@ export class ListDrain {
     while (!this.#stopped) {
       const began = performance.now();
       let pause = this.#awake() ? this.#pollMs : Math.max(this.#pollMs, SLOW_POLL_MS);
+      let claimed = 0;
       try {
-        const { claimed, left } = await this.list.claim();
-        this.#hooks.worked();
+        const { claimed: records, left } = await this.list.claim();
+        claimed = records;
+        this.#troubles.worked(this.list.name);
         this.#claimed += claimed;
         this.#live = left;
         if (claimed > 0) this.#activeAt = performance.now();
@@ -135,11 +150,14 @@ export class ListDrain {
         // gateway needs its Redis too.
         if (left > 0) pause = this.#sinks.some((sink) => sink.credit() > 0) ? 0 : performance.now() - began;
       } catch (error) {
-        this.#hooks.failed(error);
+        this.#troubles.failed(this.list.name, error);
         pause = ERROR_PAUSE_MS;
       }
       // Other instances claim too: there may be chunks whether or not this claim found any.
-      for (const sink of this.#sinks) this.#more.add(sink);
+      for (const sink of this.#sinks) {
+        this.#more.add(sink);
+        if (claimed) this.#sure.add(sink);
+      }
       this.take();
       await this.#sleep(pause);
     }
@@ -148,26 +166,33 @@ export class ListDrain {
   async #takeOnce(): Promise<void> {
     const requests: { sink: Sink; chunks: number }[] = [];
     for (const sink of this.#more) {
-      const chunks = sink.credit();
+      const chunks = Math.min(sink.credit(), this.#sure.has(sink) ? Number.POSITIVE_INFINITY : 1);
       if (chunks <= 0) continue;
       sink.reserve(chunks);
       requests.push({ sink, chunks });
     }
     if (requests.length === 0) return;
-    let taken = requests.map(() => [] as Awaited<ReturnType<ListLog["take"]>>[number]);
+    const at = performance.now();
+    let taken = requests.map((): ChunkRef[] => []);
     try {
       taken = await this.list.take(requests.map(({ sink, chunks }) => ({ sink: sink.name, chunks })));
-      this.#hooks.worked();
+      this.#troubles.worked(this.list.name);
     } catch (error) {
-      this.#hooks.failed(error);
+      this.#troubles.failed(this.list.name, error);
       this.#more.clear();
+      this.#sure.clear();
     }
     for (const [i, { sink, chunks }] of requests.entries()) {
       const refs = taken[i]!;
       if (refs.length > 0) this.#activeAt = performance.now();
-      if (refs.length < chunks) this.#more.delete(sink);
-      sink.accept(this.list, refs, chunks);
-      if (refs.length === chunks) this.#takeAgain = true;
+      if (refs.length < chunks) {
+        this.#more.delete(sink);
+        this.#sure.delete(sink);
+      } else {
+        this.#sure.add(sink);
+        this.#takeAgain = true;
+      }
+      sink.accept(this.list, refs, chunks, at);
     }
   }
 
@@ -188,18 +213,27 @@ export class ListDrain {
 
   async #takeOver(): Promise<void> {
     for (const sink of this.#sinks) {
-      const chunks = this.#stopped ? 0 : sink.credit();
-      if (chunks <= 0) continue;
-      sink.reserve(chunks);
-      let refs: Awaited<ReturnType<ListLog["takeover"]>> = [];
-      try {
-        refs = await this.list.takeover(sink.name, chunks);
-      } finally {
-        sink.accept(this.list, refs, chunks);
+      let taken = 0;
+      // As when taking: first a look with one chunk.
+      for (let chunks = 1, found = 1; found === chunks && !this.#stopped; taken += found) {
+        chunks = Math.min(taken === 0 ? 1 : Number.POSITIVE_INFINITY, sink.credit());
+        if (chunks <= 0) break;
+        found = await this.#takeOverOf(sink, chunks);
       }
-      if (refs.length > 0)
-        this.#logger.info(`took over ${refs.length} chunks for sink ${sink.name}`, { list: this.list.name });
+      if (taken > 0) this.#logger.info(`took over ${taken} chunks for sink ${sink.name}`, { list: this.list.name });
     }
+  }
+
+  async #takeOverOf(sink: Sink, chunks: number): Promise<number> {
+    sink.reserve(chunks);
+    const at = performance.now();
+    let refs: ChunkRef[] = [];
+    try {
+      refs = await this.list.takeover(sink.name, chunks);
+    } finally {
+      sink.accept(this.list, refs, chunks, at);
+    }
+    return refs.length;
   }
 
   /** Runs `task` again and again, first after a part of the time, so that the lists do not all ask at once. */
@@ -210,9 +244,9 @@ export class ListDrain {
         try {
           await task();
         } catch (error) {
-          this.#hooks.failed(error);
+          this.#troubles.failed(this.list.name, error);
         }
-        if (!this.#stopped || this.#timers.size > 0) next(ms);
+        if (!this.#ended) next(ms);
       }, delay);
       this.#timers.add(timer);
     };

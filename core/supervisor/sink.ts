@@ -19,6 +19,8 @@ const SUSPECTS_IN_A_ROW = 20;
 const LEASE_TRUST = 0.8;
 /** The log did not give a chunk: asked again after this, ms. */
 const READ_RETRY_MS = 500;
+/** For the log's answer at the end, even when the calls used up the time, ms. */
+const LEAST_PATIENCE_MS = 500;
 
 export interface SinkHooks {
   /** There is credit again: take more. */
@@ -122,10 +124,9 @@ export class Sink {
     this.#reserved += chunks;
   }
 
-  /** Chunks taken for this sink, of the so many reserved. */
-  accept(list: ListLog, refs: readonly ChunkRef[], reserved: number): void {
+  /** Chunks taken for this sink, of so many reserved. Their leases count from before they were asked for. */
+  accept(list: ListLog, refs: readonly ChunkRef[], reserved: number, leasedAt: number): void {
     this.#reserved -= reserved;
-    const leasedAt = performance.now();
     for (const ref of refs) {
       if (this.#holdings.has(ref.chunk)) continue;
       const holding: Holding = {
@@ -144,6 +145,8 @@ export class Sink {
       else this.#todo.push(pieceOf(holding, 0, ref.records));
     }
     if (refs.length > 0) this.#feed();
+    // Another list may have waited for what was reserved.
+    if (refs.length < reserved) this.#hooks.hungry();
   }
 
   /** Chunks of this list whose leases want to be renewed. */
@@ -168,17 +171,15 @@ export class Sink {
     this.#feed();
   }
 
-  /** Hands everything back that is not finished; others, or this sink later, take it again. Returns the records. */
-  async release(): Promise<number> {
+  /** Hands everything back that is not finished; others, or this sink later, take it again. */
+  async release(): Promise<void> {
     this.#dropTodo(() => true);
     this.#suspects = [];
     const byList = new Map<ListLog, ChunkRef[]>();
-    let records = 0;
     const finished = new Set(this.#acknowledger.pending);
     for (const [chunk, holding] of this.#holdings) {
       if (finished.has(holding)) continue;
       this.#holdings.delete(chunk);
-      records += holding.open;
       if (holding.lost) continue;
       const refs = byList.get(holding.list);
       if (refs) refs.push(holding.ref);
@@ -193,21 +194,22 @@ export class Sink {
         }),
       ),
     );
-    return records;
   }
 
   /** No further piece goes out; calls in flight may finish until the deadlines. */
   async stop(drainUntil: number, closeUntil: number): Promise<number> {
     this.#stopped = true;
     await this.crew.stop("stop", drainUntil, closeUntil);
-    await this.#acknowledger.flush();
-    return this.release();
+    this.#acknowledger.end();
+    // A log that does not answer must not hold up the stop: what it does not hear comes again when the lease ends.
+    await within(Math.max(LEAST_PATIENCE_MS, (closeUntil - Date.now()) / 2), this.#acknowledger.flush());
+    const records = this.#open();
+    await within(Math.max(LEAST_PATIENCE_MS, closeUntil - Date.now()), this.release());
+    return records;
   }
 
   status(lag: SinkStatus["lag"]): SinkStatus {
     const { state, reason, restarts } = this.crew;
-    let records = 0;
-    for (const holding of this.#holdings.values()) records += holding.open;
     return {
       name: this.name,
       type: this.config.type,
@@ -217,12 +219,19 @@ export class Sink {
       ...this.#totals,
       restarts,
       lag,
-      held: { chunks: this.#holdings.size, records },
+      held: { chunks: this.#holdings.size, records: this.#open() },
       cpuSeconds: this.crew.cpuSeconds,
       actors: this.crew.status(),
       metrics: this.crew.metrics.status(),
       latency: this.#latency.status(),
     };
+  }
+
+  /** Records in hand without an outcome. */
+  #open(): number {
+    let records = 0;
+    for (const holding of this.#holdings.values()) records += holding.open;
+    return records;
   }
 
   // Handing out.
@@ -516,4 +525,14 @@ function again({ holding, from, to, alone, crashes }: Piece, narrow: boolean): P
   if (!narrow || !alone || to - from === 1) return [pieceOf(holding, from, to, alone || narrow, crashes)];
   const middle = from + ((to - from) >> 1);
   return [pieceOf(holding, from, middle, true, crashes), pieceOf(holding, middle, to, true, crashes)];
+}
+
+/** Waits for `work`, but no longer than `ms`. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

@@ -6,9 +6,12 @@ import { ListDrain } from "./list-drain.ts";
 import { Sink } from "./sink.ts";
 import { SlabPool } from "./slabs.ts";
 import type { SinkStatus, Status } from "./status.ts";
+import { Troubles } from "./troubles.ts";
 
 /** A larger record becomes a dead letter unread. */
 const LARGEST_RECORD = 256 * 2 ** 20;
+/** Trouble with the log as a whole, not with one list. */
+const LOG = "the log";
 const REGISTER_MS = 10_000;
 const USAGE_MS = 2000;
 const REOPEN_MS = 1000;
@@ -39,17 +42,10 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
   const entries: SinkEntry[] = config.sinks.map(({ name, fingerprint }) => ({ name, fingerprint }));
   const timers: NodeJS.Timeout[] = [];
   let backlog = { bytes: 0, records: 0 };
-  let logError: string | null = "the log is not open yet";
+  const troubles = new Troubles(logger);
   let hungry = false;
   let stopping = false;
 
-  const failed = (error: unknown) => {
-    logError = error instanceof Error ? error.message : String(error);
-    logger.error(`the log: ${logError}`);
-  };
-  const worked = () => {
-    logError = null;
-  };
   const sinks = config.sinks.map(
     (sink) =>
       new Sink(sink, delivery, reader, logger, {
@@ -58,24 +54,23 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
           hungry = true;
           setImmediate(() => {
             hungry = false;
-            for (const drain of drains) drain.take();
+            // Each list has its turn, those that are sure to have something ahead of those that must look.
+            for (const drain of turns.toSorted((a, b) => Number(b.waiting) - Number(a.waiting))) drain.take();
+            turns.push(turns.shift()!);
           });
         },
-        renew: (list) =>
-          void drains
-            .find((drain) => drain.list === list)
-            ?.renew()
-            .catch(failed),
+        renew: (list) => drains.find((drain) => drain.list === list)?.renewSoon(),
       }),
   );
-  const drains = log.lists.map((list) => new ListDrain(list, sinks, delivery, logger, { failed, worked }));
+  const drains = log.lists.map((list) => new ListDrain(list, sinks, delivery, logger, troubles));
+  const failed = (error: unknown) => troubles.failed(LOG, error);
+  const turns = [...drains];
 
   const openLog = async (): Promise<void> => {
     while (!stopping) {
       try {
         await log.open(entries);
-        worked();
-        await log.register(entries);
+        troubles.worked(LOG);
         break;
       } catch (error) {
         failed(error);
@@ -84,8 +79,10 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
     }
     if (stopping) return;
     for (const drain of drains) drain.start();
+    const register = () => void log.register(entries).then(() => troubles.worked(LOG), failed);
+    register();
     timers.push(
-      setInterval(() => log.register(entries).catch(failed), REGISTER_MS),
+      setInterval(register, REGISTER_MS),
       setInterval(async () => {
         try {
           backlog = await log.usage();
@@ -114,7 +111,7 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
     },
     status: () => ({
       startedAt,
-      logError,
+      logError: troubles.first,
       lists: drains.map((drain) => drain.status()),
       sinks: sinks.map((sink) => sink.status(lagOf(sink))),
       backlog,

@@ -1,8 +1,9 @@
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Call, Retryable } from "@sluice/sdk";
+import { makeFolder } from "./make-folder.ts";
 
 const NAME = ".sluice-csv.lock";
 const SQLITE_BUSY = 5;
@@ -24,7 +25,7 @@ export class FolderLock {
   /** Makes the folder and opens the lock. Throws the file system's error. */
   open(): void {
     this.close();
-    mkdirSync(this.#folder, { recursive: true });
+    makeFolder(this.#folder);
     // SQLite's own errors do not say why. (The file itself must not be opened: closing it would free another thread's lock.)
     accessSync(this.#folder, constants.W_OK | constants.X_OK);
     const db = new DatabaseSync(this.#path, { timeout: 0 });

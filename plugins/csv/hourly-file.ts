@@ -19,6 +19,8 @@ export class HourlyFile {
   readonly #header: Buffer;
   readonly #log: Log;
   readonly #lock: FolderLock;
+  /** The append before this one. */
+  #last: Promise<void> = Promise.resolve();
   /** How the last append left its file. If it still has this size, it ends with a row. */
   #left = { inode: -1, size: -1 };
 
@@ -38,8 +40,18 @@ export class HourlyFile {
     }
   }
 
-  /** All of `rows` is in the file once this resolves, and none of it when it rejects. */
-  async append(rows: Uint8Array, call: Pick<Call, "deadline" | "signal">): Promise<void> {
+  /** One after the other, in the order of the calls. Resolves when all of `rows` is in the file; throws Retryable or Fatal. */
+  append(rows: Uint8Array, call: Pick<Call, "deadline" | "signal">): Promise<void> {
+    const append = this.#last.then(() => this.#append(rows, call));
+    this.#last = append.catch(() => {});
+    return append;
+  }
+
+  close(): void {
+    this.#lock.close();
+  }
+
+  async #append(rows: Uint8Array, call: Pick<Call, "deadline" | "signal">): Promise<void> {
     try {
       await this.#lock.take(call);
       try {
@@ -50,10 +62,6 @@ export class HourlyFile {
     } catch (error) {
       throw sinkError(error, this.#folder);
     }
-  }
-
-  close(): void {
-    this.#lock.close();
   }
 
   async #appendLocked(path: string, rows: Uint8Array): Promise<void> {

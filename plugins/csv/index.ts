@@ -22,6 +22,8 @@ export default defineSink({
     ),
   }),
   batch: { records: 5000, bytes: 4 << 20, linger: 0 },
+  // Rows are encoded while the system takes those before them.
+  concurrency: 2,
   async open({ config, log }) {
     const file = new HourlyFile(resolve(config.csv_dir), HEADER, log);
     file.prepare();

@@ -1,4 +1,6 @@
+import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import type { Kind, Wire } from "../record/types.ts";
 import {
   type AnyDefinition,
   type FromThread,
@@ -9,7 +11,7 @@ import {
   Runtime,
   type WireError,
 } from "../runtime/index.ts";
-import type { CloseReason } from "../sink/definition.ts";
+import type { CloseReason, SinkDefinition } from "../sink/definition.ts";
 import { type ChunkOptions, type Slab, slabOf, type TestRecord } from "./chunk.ts";
 import { TestClock } from "./clock.ts";
 import { NO_PREPARATION } from "./prepare.ts";
@@ -35,7 +37,7 @@ export interface DeadLetter {
 
 interface Chunk extends Slab {
   readonly name: string;
-  readonly wire: "msgpack" | "protobuf" | "uptime";
+  readonly wire: Wire;
   /** Whether the sink has had it before. */
   redelivered: boolean;
 }
@@ -57,15 +59,23 @@ export class SinkFailed extends Error {
  * Resolves when the sink is open; rejects with SinkFailed if opening is Fatal (an error of another kind is tried again as the clock
  * moves on: use `start`).
  */
-export async function open(definition: AnyDefinition, config: object, options: OpenOptions = {}): Promise<OpenSink> {
+export async function open<C extends TSchema, K extends Kind>(
+  definition: SinkDefinition<C, K>,
+  config: object,
+  options: OpenOptions = {},
+): Promise<OpenSink> {
   const sink = start(definition, config, options);
   await sink.opened();
   return sink;
 }
 
 /** The same, without waiting for it to open. */
-export function start(definition: AnyDefinition, config: object, options: OpenOptions = {}): OpenSink {
-  return new OpenSink(definition, config, options);
+export function start<C extends TSchema, K extends Kind>(
+  definition: SinkDefinition<C, K>,
+  config: object,
+  options: OpenOptions = {},
+): OpenSink {
+  return new OpenSink(definition as unknown as AnyDefinition, config, options);
 }
 
 export class OpenSink {

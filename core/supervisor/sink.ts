@@ -136,6 +136,7 @@ export class Sink {
         actor: null,
         again: ref.redelivered,
         leasedAt,
+        delayedUntil: 0,
         lost: false,
         missing: false,
         letters: [],
@@ -165,7 +166,9 @@ export class Sink {
   renewed(refs: readonly ChunkRef[], lost: readonly ChunkRef[], at: number): void {
     for (const ref of refs) {
       const holding = this.#holdings.get(ref.chunk);
-      if (holding) holding.leasedAt = at;
+      if (!holding) continue;
+      holding.leasedAt = at;
+      holding.delayedUntil = 0;
     }
     for (const ref of lost) this.#lose(ref);
     this.#feed();
@@ -251,13 +254,14 @@ export class Sink {
 
   async #feedAll(): Promise<void> {
     for (;;) {
-      const piece = this.#todo[0];
+      const piece = this.#todo.find(({ holding }) => !this.#delayed(holding));
       if (!piece || this.#stopped) return;
       const actor = this.#actorFor(piece);
       if (actor === null) return;
       if (!this.#leased(piece.holding)) {
         this.#hooks.renew(piece.holding.list);
-        return;
+        this.#delay(piece.holding);
+        continue;
       }
       this.#loadAhead();
       let loaded: Awaited<NonNullable<Piece["load"]>>;
@@ -266,14 +270,15 @@ export class Sink {
       } catch (error) {
         piece.load = null;
         this.#logger.warn(`reading a chunk of ${piece.holding.list.name} failed, it is tried again`, { error });
-        setTimeout(() => this.#feed(), READ_RETRY_MS).unref();
-        return;
+        this.#delay(piece.holding);
+        continue;
       }
-      // Meanwhile the piece may have been handed back, or its actor have ended.
-      if (this.#todo[0] !== piece) continue;
+      // Meanwhile the piece may have been handed back, or others come ahead of it.
+      const at = this.#todo.indexOf(piece);
+      if (at < 0 || this.#todo.find(({ holding }) => !this.#delayed(holding)) !== piece) continue;
       piece.load = null;
       if (typeof loaded === "string") {
-        this.#todo.shift();
+        this.#todo.splice(at, 1);
         this.#unreadable(piece, loaded);
         continue;
       }
@@ -284,8 +289,8 @@ export class Sink {
         this.#reader.unpin(loaded);
         continue;
       }
-      this.#todo.shift();
-      if (to < piece.to) this.#todo.unshift(pieceOf(holding, to, piece.to, piece.alone, piece.crashes));
+      const rest = to < piece.to ? [pieceOf(holding, to, piece.to, piece.alone, piece.crashes)] : [];
+      this.#todo.splice(at, 1, ...rest);
       const sent = to === piece.to ? piece : pieceOf(holding, from, to, piece.alone, piece.crashes);
       this.#send(sent, again, loaded);
     }
@@ -333,10 +338,21 @@ export class Sink {
     return performance.now() - holding.leasedAt < this.#leaseMs * LEASE_TRUST;
   }
 
+  /** What cannot be given out now must not hold up the chunks behind it. All of a chunk waits: its pieces come in order. */
+  #delay(holding: Holding): void {
+    holding.delayedUntil = performance.now() + READ_RETRY_MS;
+    setTimeout(() => this.#feed(), READ_RETRY_MS).unref();
+  }
+
+  #delayed(holding: Holding): boolean {
+    return performance.now() < holding.delayedUntil;
+  }
+
   /** Reads of the next pieces overlap with the work on this one. */
   #loadAhead(): void {
     let ahead = 0;
     for (const piece of this.#todo) {
+      if (this.#delayed(piece.holding)) continue;
       if (ahead++ >= 4) return;
       if (piece.load) continue;
       piece.load = this.#reader.load(piece.holding.list, piece.holding.ref, piece.from);

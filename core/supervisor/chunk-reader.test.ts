@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import type { ChunkRef, ListLog, ReadResult } from "../log/log.ts";
+import { ChunkReader, type Loaded } from "./chunk-reader.ts";
+import { SlabPool } from "./slabs.ts";
+
+/** A list whose chunks have records of this size; counts reads. */
+function listOf(recordBytes: number, more: { read?: () => Promise<ReadResult> } = {}) {
+  const reads: number[] = [];
+  const list = {
+    reads,
+    async read(ref: ChunkRef, from: number, slab: SharedArrayBuffer): Promise<ReadResult> {
+      reads.push(from);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (more.read) return more.read();
+      const fit = Math.floor(slab.byteLength / (recordBytes + 8));
+      if (fit === 0) return { need: recordBytes + 8 };
+      const to = Math.min(ref.records, from + fit);
+      return { to, at: 0, bytes: (to - from) * recordBytes };
+    },
+  };
+  return list as typeof list & ListLog;
+}
+
+function chunk(name: string, records = 1000): ChunkRef {
+  return { entry: name, chunk: name, records, redelivered: false, deliveries: 1 };
+}
+
+const loaded = (result: unknown) => result as Loaded;
+
+test("sinks that want a chunk at the same time share one read", async () => {
+  const pool = new SlabPool();
+  const reader = new ChunkReader(pool, 2 ** 28);
+  const list = listOf(100);
+  const [a, b] = await Promise.all([reader.load(list, chunk("c"), 0), reader.load(list, chunk("c"), 0)]);
+  expect(a).toBe(b);
+  expect(list.reads).toEqual([0]);
+  expect(loaded(a).pins).toBe(2);
+  // A later one still finds it, also from the middle.
+  expect(await reader.load(list, chunk("c"), 500)).toBe(a);
+});
+
+test("memory in use is never given to another chunk", async () => {
+  const pool = new SlabPool();
+  const reader = new ChunkReader(pool, 2 ** 28);
+  const list = listOf(3000);
+  const pinned = loaded(await reader.load(list, chunk("pinned"), 0));
+  for (let i = 0; i < 50; i++) {
+    const other = loaded(await reader.load(list, chunk(`c${i}`), 0));
+    expect(other.slab).not.toBe(pinned.slab);
+    reader.unpin(other);
+  }
+  expect(pool.bytes).toBeLessThan(48 * 2 ** 20);
+});
+
+test("a record larger than any slab gets one of its own; one too large is not read", async () => {
+  const pool = new SlabPool();
+  const reader = new ChunkReader(pool, 20 * 2 ** 20);
+  const big = loaded(await reader.load(listOf(10 * 2 ** 20), chunk("big", 1), 0));
+  expect(big.slab.byteLength).toBe(10 * 2 ** 20 + 8);
+  expect(await reader.load(listOf(30 * 2 ** 20), chunk("huge", 1), 0)).toBe("too large");
+});
+
+test("a failed read gives its memory back and can be tried again", async () => {
+  const pool = new SlabPool();
+  const reader = new ChunkReader(pool, 2 ** 28);
+  let fail = true;
+  const list = listOf(100, {
+    read: async () => {
+      if (fail) throw new Error("away");
+      return { to: 10, at: 0, bytes: 1000 };
+    },
+  });
+  await expect(reader.load(list, chunk("c", 10), 0)).rejects.toThrow("away");
+  expect(pool.used).toBe(0);
+  fail = false;
+  expect(loaded(await reader.load(list, chunk("c", 10), 0)).to).toBe(10);
+});

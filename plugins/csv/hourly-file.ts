@@ -93,6 +93,9 @@ export class HourlyFile {
       return { end: size, before: last === LF ? [] : [NEWLINE] };
     }
     if (end < size) {
+      const now = (await file.stat()).size;
+      // Something that ignores the lock writes too, and may just be about to end its row.
+      if (now !== size) return this.#mend(file, path, now);
       await file.truncate(end);
       this.#log.warn(`${size - end} bytes of a row that its writer did not live to end were cut off ${path}`);
     }

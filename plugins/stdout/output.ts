@@ -18,10 +18,9 @@ export class Output {
   /** A page in writing, that the call which began it may no longer wait for. */
   #writing: Promise<void> | null = null;
 
-  /** Throws Fatal where the descriptor is not open. */
   constructor(standard: 1 | 2) {
     this.#name = NAMES[standard];
-    const kind = kindOf(standard, this.#name);
+    const kind = kindOf(standard);
     // A reader that has stopped must hold up this sink and nothing else: no thread of the pool, not the end of the process.
     const own = kind === "fifo" ? reopen(standard) : null;
     this.#fd = own ?? standard;
@@ -78,7 +77,7 @@ export class Output {
   #judge(error: unknown): Error {
     if (error instanceof Retryable) return error;
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "EPIPE" || code === "ECONNRESET" || code === "ERR_STREAM_DESTROYED" || code === "EBADF") {
+    if (code === "EPIPE" || code === "ECONNRESET" || code === "ERR_STREAM_DESTROYED") {
       const text = `Whatever read ${this.#name} is gone (${code}): start Sluice with a reader, or take this sink out`;
       return new Fatal(text, { cause: error });
     }
@@ -86,13 +85,9 @@ export class Output {
   }
 }
 
-function kindOf(fd: number, name: string): "fifo" | "socket" | "other" {
-  try {
-    const stat = fstatSync(fd);
-    return stat.isFIFO() ? "fifo" : stat.isSocket() ? "socket" : "other";
-  } catch (error) {
-    throw new Fatal(`${name} is closed: start Sluice with it open, or take this sink out`, { cause: error });
-  }
+function kindOf(fd: number): "fifo" | "socket" | "other" {
+  const stat = fstatSync(fd);
+  return stat.isFIFO() ? "fifo" : stat.isSocket() ? "socket" : "other";
 }
 
 /** The pipe as a description of its own, that does not block; the shared one may be set to block by others. Null where there is none. */

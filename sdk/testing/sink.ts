@@ -164,7 +164,14 @@ export class OpenSink {
 
   #begin(): Runtime {
     const runtime: Runtime = new Runtime({
-      clock: this.clock,
+      // The timers of a life end with it.
+      clock: {
+        now: () => this.clock.now(),
+        after: (ms, task) =>
+          this.clock.after(ms, () => {
+            if (runtime === this.#runtime) task();
+          }),
+      },
       post: (message) => {
         if (runtime === this.#runtime) this.#receive(message);
       },

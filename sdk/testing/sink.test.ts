@@ -1,0 +1,125 @@
+import { Type } from "@sinclair/typebox";
+import { expect, test } from "vitest";
+import type { Batch } from "../record/types.ts";
+import { defineSink, type Gather } from "../sink/definition.ts";
+import { Fatal, Refused, Retryable } from "../sink/errors.ts";
+import { batch, open, SinkFailed, start } from "./index.ts";
+
+/** Keeps paths; fails as the test wants. */
+function writer(write: (batch: Batch) => void = () => {}) {
+  const paths: string[] = [];
+  const definition = defineSink({
+    type: "kept",
+    config: Type.Object({ prefix: Type.String({ default: "/" }) }),
+    async open({ config, log }) {
+      log.info(`prefix ${config.prefix}`);
+      return {
+        async write(batch) {
+          write(batch);
+          for (const record of batch) paths.push(`${record.id} ${record.path}`);
+        },
+      };
+    },
+  });
+  return { definition, paths };
+}
+
+test("a batch of plain objects, in each wire format", () => {
+  for (const wire of ["msgpack", "protobuf"] as const) {
+    const [record] = batch([{ path: "/a", latencyTotal: 5, timestamp: new Date(5) }], { wire, chunk: "c" });
+    expect([record!.path, record!.latencyTotal, record!.timestamp.ms, record!.id]).toEqual(["/a", 5, 5, "c.0"]);
+  }
+  expect(() => batch([Buffer.from("{}")])).toThrow("Record 0 cannot be read");
+});
+
+test("delivers, prepares, and tells what became of each record", async () => {
+  const { definition, paths } = writer();
+  const sink = await open(definition, {}, { prepare: { ignore: ["path"] } });
+  sink.deliver([{ path: "/a" }, Buffer.from("{}")], { chunk: "c" });
+  await sink.settled();
+  await sink.close();
+  expect(paths).toEqual(["c.0 "]);
+  expect(sink.deadLetters()).toMatchObject([{ chunk: "c", index: 1 }]);
+  expect(sink.taken.written).toBe(1);
+  expect(sink.lines).toMatchObject([{ level: "info", message: "prefix /" }]);
+});
+
+test("a failure waits for the clock", async () => {
+  let down = true;
+  const { definition, paths } = writer(() => {
+    if (down) throw new Retryable("down");
+  });
+  const sink = await open(definition, {});
+  sink.deliver([{ path: "/a" }], { chunk: "c" });
+  await sink.retrying();
+  expect(sink.waiting?.error?.message).toBe("down");
+  down = false;
+  await sink.clock.advance(60_000);
+  await sink.settled();
+  expect([sink.waiting, paths]).toEqual([null, ["c.0 /a"]]);
+});
+
+test("a refused record becomes a dead letter", async () => {
+  const { definition, paths } = writer((batch) => {
+    for (const { path } of batch) if (path === "/bad") throw new Refused("bad");
+  });
+  const sink = await open(definition, {});
+  sink.deliver([{ path: "/a" }, { path: "/bad" }, { path: "/b" }], { chunk: "c" });
+  await sink.settled();
+  expect(paths).toEqual(["c.0 /a", "c.2 /b"]);
+  expect(sink.deadLetters()).toMatchObject([{ chunk: "c", index: 1, reason: expect.stringContaining("bad") }]);
+});
+
+test("Fatal rejects, in open and in a call; kill begins anew", async () => {
+  let fatal = true;
+  const { definition, paths } = writer(() => {
+    if (fatal) throw new Fatal("wrong password");
+  });
+  const sink = start(definition, {});
+  await sink.opened();
+  sink.deliver([{ path: "/a" }], { chunk: "c" });
+  await expect(sink.settled()).rejects.toThrow(SinkFailed);
+  fatal = false;
+  await sink.kill();
+  await sink.settled();
+  expect(paths).toEqual(["c.0 /a"]);
+  const closed = { ...definition, open: () => Promise.reject(new Fatal("no such host")) };
+  await expect(open(closed, {})).rejects.toThrow("open: no such host");
+});
+
+test("a gather that is killed before its flush comes again", async () => {
+  const flushed: number[] = [];
+  const parts: boolean[] = [];
+  const definition = defineSink({
+    type: "sum",
+    config: Type.Object({}),
+    gather: { ms: 2000 },
+    async open() {
+      return {
+        gather(): Gather {
+          let count = 0;
+          return {
+            add(batch) {
+              count += batch.size;
+              parts.push(...batch.parts.map((part) => part.redelivered));
+            },
+            async flush() {
+              flushed.push(count);
+            },
+          };
+        },
+      };
+    },
+  });
+  const sink = await open(definition, {});
+  sink.deliver([{}, {}]);
+  sink.deliver([{}]);
+  await sink.clock.advance(1000);
+  await sink.kill();
+  await sink.clock.advance(2000);
+  await sink.settled();
+  expect([flushed, parts]).toEqual([[3], [false, false, true, true]]);
+  sink.deliver([{}]);
+  await sink.drain();
+  expect(flushed).toEqual([3, 1]);
+});

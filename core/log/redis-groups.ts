@@ -2,6 +2,7 @@ import type { Connection, Reply } from "./connection.ts";
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
 import type { ListKeys } from "./keys.ts";
 import type { SinkEntry } from "./log.ts";
+import { GROUPS } from "./scripts.ts";
 
 export interface Group {
   name: string;
@@ -38,7 +39,6 @@ export async function groupsOf({ send }: Connection, keys: ListKeys): Promise<Gr
 /**
  * Makes sure that each sink has its group, so that no chunk can be swept before it was that sink's. False: the list
  * never held anything, and nothing is made. Groups begin at 0: one that was lost must see again what is there.
- * Looks before it creates: out of memory a creation is refused, also of what exists.
  */
 export async function ensureGroups(
   connection: Connection,
@@ -51,31 +51,31 @@ export async function ensureGroups(
   const known = new Set((await groupsOf(connection, keys)).map(({ name }) => name));
   const missing = sinks.filter(({ name }) => !known.has(name));
   if (missing.length === 0) return true;
-  await Promise.all([
-    writeRegistrations(connection, keys, missing, consumer),
-    ...missing.map(({ name }) =>
-      send("XGROUP", ["CREATE", keys.log, name, "0", "MKSTREAM"], keys.log).catch((error: unknown) => {
-        // Another instance was faster.
-        if (!(error instanceof LogError && error.message.includes("BUSYGROUP"))) throw error;
-      }),
-    ),
-  ]);
+  await connection.run(
+    GROUPS,
+    [keys.live, keys.log, keys.sinks],
+    registrations(connection, missing, consumer),
+    keys.log,
+  );
   return true;
 }
 
 export async function writeRegistrations(
-  { send, clockOffset }: Connection,
+  connection: Connection,
   keys: ListKeys,
   sinks: readonly SinkEntry[],
   consumer: string,
 ): Promise<void> {
   if (sinks.length === 0) return;
+  await connection.send("HSET", [keys.sinks, ...registrations(connection, sinks, consumer)], keys.sinks);
+}
+
+function registrations({ clockOffset }: Connection, sinks: readonly SinkEntry[], consumer: string): string[] {
   const seen = Math.round(Date.now() + clockOffset);
-  const fields = sinks.flatMap(({ name, fingerprint }) => {
+  return sinks.flatMap(({ name, fingerprint }) => {
     const registration: Registration = { seen, fingerprint, by: consumer };
     return [name, JSON.stringify(registration)];
   });
-  await send("HSET", [keys.sinks, ...fields], keys.sinks);
 }
 
 export async function readRegistrations({ send }: Connection, keys: ListKeys): Promise<Map<string, Registration>> {

@@ -28,6 +28,17 @@ elseif ARGV[3]=='sort' then redis.call('SORT',KEYS[1],'BY','nosort','LIMIT',0,n,
 else redis.call('RPUSH',KEYS[3],unpack(redis.call('LRANGE',KEYS[1],0,n-1))); redis.call('LTRIM',KEYS[1],n,-1) end
 return len`);
 
+/**
+ * Makes groups, and tells of the sinks. PERSIST first, as in CLAIM: what waits in a Redis that is out of memory can then be
+ * delivered. A group that another instance was faster to make is fine; whatever else is refused fails the call.
+ */
+export const GROUPS = script(`-- KEYS live, log, sinks  ARGV (sink, registration)...
+redis.call('PERSIST',KEYS[1])
+for i=1,#ARGV,2 do redis.call('HSET',KEYS[3],ARGV[i],ARGV[i+1])
+  local r=redis.pcall('XGROUP','CREATE',KEYS[2],ARGV[i],'0','MKSTREAM')
+  if r.err and not string.find(r.err,'BUSYGROUP') then return r end end
+return #ARGV/2`);
+
 /** Renews what is still ours (XCLAIM alone does not ask whose it is); answers what is not. */
 export const EXTEND = script(`-- KEYS log  ARGV sink, me, id...
 local lost={} for i=3,#ARGV do if #redis.call('XPENDING',KEYS[1],ARGV[1],ARGV[i],ARGV[i],1,ARGV[2])==1

@@ -13,8 +13,8 @@ export interface Holding {
   again: boolean;
   /** The lease was last known good then, ms of the monotonic clock. */
   leasedAt: number;
-  /** Nothing of it is given out before, ms of the monotonic clock: the log did not give it, or its lease is in doubt. */
-  delayedUntil: number;
+  /** Nothing of it is given out for a while: the log did not give it, or its lease is in doubt. */
+  delayed: boolean;
   /** Somebody else has it now: no further piece is handed out. */
   lost: boolean;
   /** The log does not have it: there is nothing to deliver. */

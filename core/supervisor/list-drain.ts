@@ -8,6 +8,10 @@ import type { Troubles } from "./troubles.ts";
 const LONG_EMPTY_MS = 10_000;
 const SLOW_POLL_MS = 1000;
 const SWEEP_MS = 1000;
+/** The log sweeps no chunk that is young: what was claimed last is due some time after the list has become quiet. */
+const SWEEP_QUIET_MS = 30_000;
+/** For what becomes free without any activity here, as when a sink is forgotten. */
+const SLOW_SWEEP_MS = 60_000;
 const LAG_MS = 1000;
 const ERROR_PAUSE_MS = 1000;
 const NO_LAG: SinkStatus["lag"] = { chunks: 0, records: 0, oldestMs: 0 };
@@ -58,7 +62,10 @@ export class ListDrain {
     this.#repeat(this.#leaseMs / 4, () => this.renew());
     this.#repeat(this.#leaseMs / 4, () => this.#takeOver());
     this.#repeat(SWEEP_MS, async () => {
-      if (this.#awake()) await this.list.sweep();
+      if (this.#quietMs() < SWEEP_QUIET_MS) await this.list.sweep();
+    });
+    this.#repeat(SLOW_SWEEP_MS, async () => {
+      await this.list.sweep();
     });
     this.#repeat(LAG_MS, async () => {
       if (this.#awake()) await this.measure();
@@ -131,7 +138,11 @@ export class ListDrain {
   }
 
   #awake(): boolean {
-    return performance.now() - this.#activeAt < LONG_EMPTY_MS;
+    return this.#quietMs() < LONG_EMPTY_MS;
+  }
+
+  #quietMs(): number {
+    return performance.now() - this.#activeAt;
   }
 
   async #claimLoop(): Promise<void> {

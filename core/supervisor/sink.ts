@@ -136,7 +136,7 @@ export class Sink {
         actor: null,
         again: ref.redelivered,
         leasedAt,
-        delayedUntil: 0,
+        delayed: false,
         lost: false,
         missing: false,
         letters: [],
@@ -168,7 +168,7 @@ export class Sink {
       const holding = this.#holdings.get(ref.chunk);
       if (!holding) continue;
       holding.leasedAt = at;
-      holding.delayedUntil = 0;
+      holding.delayed = false;
     }
     for (const ref of lost) this.#lose(ref);
     this.#feed();
@@ -254,7 +254,7 @@ export class Sink {
 
   async #feedAll(): Promise<void> {
     for (;;) {
-      const piece = this.#todo.find(({ holding }) => !this.#delayed(holding));
+      const piece = this.#todo.find(({ holding }) => !holding.delayed);
       if (!piece || this.#stopped) return;
       const actor = this.#actorFor(piece);
       if (actor === null) return;
@@ -275,7 +275,7 @@ export class Sink {
       }
       // Meanwhile the piece may have been handed back, or others come ahead of it.
       const at = this.#todo.indexOf(piece);
-      if (at < 0 || this.#todo.find(({ holding }) => !this.#delayed(holding)) !== piece) continue;
+      if (at < 0 || this.#todo.find(({ holding }) => !holding.delayed) !== piece) continue;
       piece.load = null;
       if (typeof loaded === "string") {
         this.#todo.splice(at, 1);
@@ -340,19 +340,18 @@ export class Sink {
 
   /** What cannot be given out now must not hold up the chunks behind it. All of a chunk waits: its pieces come in order. */
   #delay(holding: Holding): void {
-    holding.delayedUntil = performance.now() + READ_RETRY_MS;
-    setTimeout(() => this.#feed(), READ_RETRY_MS).unref();
-  }
-
-  #delayed(holding: Holding): boolean {
-    return performance.now() < holding.delayedUntil;
+    holding.delayed = true;
+    setTimeout(() => {
+      holding.delayed = false;
+      this.#feed();
+    }, READ_RETRY_MS).unref();
   }
 
   /** Reads of the next pieces overlap with the work on this one. */
   #loadAhead(): void {
     let ahead = 0;
     for (const piece of this.#todo) {
-      if (this.#delayed(piece.holding)) continue;
+      if (piece.holding.delayed) continue;
       if (ahead++ >= 4) return;
       if (piece.load) continue;
       piece.load = this.#reader.load(piece.holding.list, piece.holding.ref, piece.from);

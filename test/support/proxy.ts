@@ -17,6 +17,10 @@ export interface TestProxy {
   cut(): void;
   /** Replies pass in pieces of so many bytes; 0: as they come. */
   dribble(bytes: number): void;
+  /** The next connection with a reply has it cut off after so many bytes, and is cut itself. */
+  cutAfter(bytes: number): void;
+  /** Replies come so much later, ms. */
+  delay(ms: number): void;
   stop(): Promise<void>;
 }
 
@@ -26,6 +30,8 @@ export async function startProxy(target: { host: string; port: number }): Promis
   let lost = 0;
   let stalled = false;
   let piece = 0;
+  let cutAt: number | null = null;
+  let delay = 0;
 
   const server = createServer((down) => {
     const up = connect(target.port, target.host);
@@ -58,12 +64,24 @@ export async function startProxy(target: { host: string; port: number }): Promis
         up.destroy();
         return;
       }
+      if (cutAt !== null) {
+        lost++;
+        down.end(bytes.subarray(0, cutAt));
+        up.destroy();
+        cutAt = null;
+        return;
+      }
+      if (delay > 0) setTimeout(pass, delay, bytes);
+      else pass(bytes);
+    });
+    const pass = (bytes: Buffer) => {
+      if (down.destroyed) return;
       if (piece === 0) {
         down.write(bytes);
         return;
       }
       for (let i = 0; i < bytes.length; i += piece) down.write(bytes.subarray(i, i + piece));
-    });
+    };
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -86,6 +104,12 @@ export async function startProxy(target: { host: string; port: number }): Promis
     cut,
     dribble(bytes) {
       piece = bytes;
+    },
+    cutAfter(bytes) {
+      cutAt = bytes;
+    },
+    delay(ms) {
+      delay = ms;
     },
     async stop() {
       cut();

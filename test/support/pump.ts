@@ -22,8 +22,47 @@ const NO_PREPARATION: SinkConfig["prepare"] = {
 
 export interface TestSink extends Partial<SinkConfig> {
   type: string;
-  /** Below test/sinks. */
-  module: "good.ts" | "misbehaving.ts" | "exact.ts";
+  /** Path from test/sinks. */
+  module: string;
+}
+
+/** The configuration of a supervisor with sinks of test/sinks, each writing `<name>.out` in the folder, over an embedded log. */
+export function testConfig(
+  folder: string,
+  sinks: { [name: string]: TestSink },
+  delivery: Partial<Config["delivery"]> = {},
+): Config {
+  return {
+    log: { engine: "disk", folder: path.join(folder, "log") },
+    delivery: {
+      leaseMs: 30_000,
+      pollMs: 20,
+      chunkRecords: 100,
+      chunkBytes: 1 << 20,
+      letters: { records: 1000, bytes: 1 << 20 },
+      ...delivery,
+    },
+    sinks: Object.entries(sinks).map(([name, { module, ...sink }]) => ({
+      name,
+      fingerprint: name,
+      prepare: NO_PREPARATION,
+      timeoutMs: 0,
+      actors: 1,
+      heapMb: 128,
+      ...sink,
+      config: { file: path.join(folder, `${name}.out`), ...(sink.config as object | undefined) },
+      plugin: {
+        name: module,
+        version: "0",
+        entry: new URL(`../sinks/${module}`, import.meta.url).href,
+        api: 1,
+        features: [],
+      },
+    })),
+    health: { host: "127.0.0.1", port: 0, endpoint: "health" },
+    logging: { level: "debug", format: "text" },
+    stopMs: 5000,
+  };
 }
 
 /** A supervisor in this process over an embedded log, with the sinks of test/sinks. */
@@ -34,37 +73,7 @@ export class TestPump {
   readonly lines: string[] = [];
 
   constructor(sinks: { [name: string]: TestSink }, delivery: Partial<Config["delivery"]> = {}) {
-    const config: Config = {
-      log: { engine: "disk", folder: path.join(this.folder, "log") },
-      delivery: {
-        leaseMs: 30_000,
-        pollMs: 20,
-        chunkRecords: 100,
-        chunkBytes: 1 << 20,
-        letters: { records: 1000, bytes: 1 << 20 },
-        ...delivery,
-      },
-      sinks: Object.entries(sinks).map(([name, { module, ...sink }]) => ({
-        name,
-        fingerprint: name,
-        prepare: NO_PREPARATION,
-        timeoutMs: 0,
-        actors: 1,
-        heapMb: 128,
-        ...sink,
-        config: { file: this.file(name), ...(sink.config as object | undefined) },
-        plugin: {
-          name: module,
-          version: "0",
-          entry: new URL(`../sinks/${module}`, import.meta.url).href,
-          api: 1,
-          features: [],
-        },
-      })),
-      health: { host: "127.0.0.1", port: 0, endpoint: "health" },
-      logging: { level: "debug", format: "text" },
-      stopMs: 5000,
-    };
+    const config = testConfig(this.folder, sinks, delivery);
     this.log = openSqliteLog({ folder: path.join(this.folder, "log"), ...config.delivery });
     const logger = createLogger({
       level: "debug",

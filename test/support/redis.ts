@@ -7,11 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { CouldNotRun } from "./could-not-run.ts";
+import { guard } from "./guard.ts";
 
 export interface RedisOptions {
   /** Lines of redis.conf as flags, e.g. `{ maxmemory: "8mb" }`. */
   flags?: { [name: string]: string };
   password?: string;
+  /** A free one unless given. */
+  port?: number;
 }
 
 /** A real redis-server in a folder of its own, without persistence unless the flags ask for it. */
@@ -37,7 +40,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
   if (!hasRedis()) throw new CouldNotRun(`${SERVER} is missing; install Redis 5 or later`);
   const folder = await mkdtemp(join(tmpdir(), "sluice-redis-"));
   const host = "127.0.0.1";
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const client = new Redis({
     host,
     port,
@@ -64,8 +67,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
     child.server.kill(signal);
     if (signal === "SIGSTOP" || signal === "SIGCONT") return;
     await ended(child.server);
-    child.guard.kill();
-    child.guard.stdin?.destroy();
+    child.unguard();
   };
   return {
     host,
@@ -95,24 +97,19 @@ export function hasRedis(): boolean {
 
 interface Launched {
   server: ChildProcess;
-  guard: ChildProcess;
+  unguard(): void;
 }
 
 async function launch(flags: { [name: string]: string | undefined }, client: Redis): Promise<Launched> {
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value ?? ""]);
   const server = spawn(SERVER, args, { stdio: "ignore" });
-  // Reads our end of a pipe: when this process dies, however it dies, the server dies too.
-  const guard = spawn("sh", ["-c", `cat >/dev/null; kill -9 ${server.pid} 2>/dev/null`], {
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  guard.stdin?.on("error", () => undefined);
-  guard.unref();
+  const unguard = guard(server.pid!);
   const died = once(server, "exit").then(([code]) => {
     throw new Error(`${SERVER} ended with ${String(code)} before it answered`);
   });
   died.catch(() => undefined);
   await Promise.race([ready(client), died]);
-  return { server, guard };
+  return { server, unguard };
 }
 
 async function ready(client: Redis): Promise<void> {

@@ -74,5 +74,5 @@ function packageOf(folder: string): Package {
 
 /** Also what stands in comments or strings: close enough, and it errs on the strict side. */
 function importsOf(text: string): string[] {
-  return [...text.matchAll(/\b(?:from|import)\s*\(?\s*"([^"\s\\]+)"/g)].map((match) => match[1]!);
+  return [...text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)"([^"\s\\]+)"/g)].map((match) => match[1]!);
 }

@@ -6,26 +6,32 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 
 const LINES = fileURLToPath(new URL("./testing/lines.ts", import.meta.url));
 const JSON_FORMAT = { format: "json" };
 
-const argumentsOf = (config: object, chunks: number, stall: boolean) => [
+const argumentsOf = (config: object, chunks: number, late: string) => [
   LINES,
   JSON.stringify(config),
   String(chunks),
-  ...(stall ? ["stall"] : []),
+  ...(late ? [late] : []),
 ];
 
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "sluice-stdout-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
 /** Standard output is a socket, as systemd and Node's parents make it. */
-function lines(config: object, chunks: number, stall = false): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, argumentsOf(config, chunks, stall));
+function lines(config: object, chunks: number, late = ""): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, argumentsOf(config, chunks, late));
 }
 
 /** Standard output is a pipe, as shells and containers make it, with this command as its reader. */
-async function piped(reader: string, config: object, chunks: number, stall = false) {
-  const command = ["-c", `"$0" "$@" | ${reader}`, process.execPath, ...argumentsOf(config, chunks, stall)];
+async function piped(reader: string, config: object, chunks: number, late = "") {
+  const command = ["-c", `"$0" "$@" | ${reader}`, process.execPath, ...argumentsOf(config, chunks, late)];
   const child = spawn("/bin/bash", command);
   const [out, told] = await Promise.all([text(child.stdout), text(child.stderr)]);
   return { out, told };
@@ -51,7 +57,7 @@ test("a socket whose reader comes late: every line, whole and once", async () =>
 });
 
 test("a socket that nobody reads until the deadline: the sink waits, says so, and writes whole lines afterwards", async () => {
-  const child = lines(JSON_FORMAT, 4, true);
+  const child = lines(JSON_FORMAT, 4, join(folder, "late"));
   let told = "";
   child.stderr.on("data", (more) => {
     told += more;
@@ -68,7 +74,8 @@ test("a pipe: the same", async () => {
   const late = await piped("(sleep 1; cat)", JSON_FORMAT, 20);
   expect(pathsOf(late.out)).toEqual(expected(20));
   expect(late.told).toBe("settled 10000\n");
-  const stuck = await piped("(sleep 2; cat)", JSON_FORMAT, 4, true);
+  const there = join(folder, "late");
+  const stuck = await piped(`(until [ -e ${there} ]; do sleep 0.05; done; cat)`, JSON_FORMAT, 4, there);
   expect(stuck.told).toMatch(/^Nobody reads .*\nsettled 2000\n$/);
   expect(new Set(pathsOf(stuck.out))).toEqual(new Set(expected(4)));
   const gone = await piped("head -c 100", JSON_FORMAT, 20);
@@ -84,18 +91,13 @@ test("a reader that goes away is fatal, in a sentence", async () => {
 });
 
 test("a file", () => {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-stdout-"));
-  try {
-    const file = join(folder, "out");
-    const { stderr } = spawnSync(process.execPath, [LINES, JSON.stringify(JSON_FORMAT), "4"], {
-      stdio: ["ignore", openSync(file, "w"), "pipe"],
-      encoding: "utf8",
-    });
-    expect(stderr).toBe("settled 2000\n");
-    expect(pathsOf(readFileSync(file, "utf8"))).toEqual(expected(4));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const file = join(folder, "out");
+  const { stderr } = spawnSync(process.execPath, argumentsOf(JSON_FORMAT, 4, ""), {
+    stdio: ["ignore", openSync(file, "w"), "pipe"],
+    encoding: "utf8",
+  });
+  expect(stderr).toBe("settled 2000\n");
+  expect(pathsOf(readFileSync(file, "utf8"))).toEqual(expected(4));
 });
 
 test("text goes to standard output, or to standard error where that is wished for", async () => {

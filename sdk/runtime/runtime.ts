@@ -150,6 +150,8 @@ export class Runtime implements Host {
     this.#definition = definition;
     const reads = definition.reads ?? "analytics";
     this.#prepare = compilePrepare(hello.prepare, reads);
+    const { unknown } = this.#prepare;
+    if (unknown.length > 0) this.#reporter.log.warn(`ignore_fields names what no record has: ${unknown.join(", ")}`);
     this.#options.post({
       t: "ready",
       api: PROTOCOL,

@@ -1,0 +1,55 @@
+import type { Redis } from "ioredis";
+import { startRedis, type TestRedis } from "../test/support/redis.ts";
+import { recordMaker } from "./records.ts";
+
+export const LIST = "analytics-tyk-system-analytics";
+/** Holds every record made so far; runs get copies. */
+const MASTER = "bench:records";
+const STAGED = "bench:staged";
+const SEED = 20;
+const PIECE = 1000;
+
+/** A Redis of our own, and backlogs in it. */
+export class Backlog {
+  readonly redis: TestRedis;
+  readonly #make = recordMaker(SEED);
+  #made = 0;
+
+  private constructor(redis: TestRedis) {
+    this.redis = redis;
+  }
+
+  static async start(): Promise<Backlog> {
+    return new Backlog(await startRedis());
+  }
+
+  /** So many records, made once: the first `records` of them are the same in all runs. */
+  async prepare(records: number): Promise<void> {
+    while (this.#made < records) {
+      await this.#client.rpush(MASTER, ...Array.from({ length: PIECE }, () => this.#make()));
+      this.#made += PIECE;
+    }
+  }
+
+  /** Gets a backlog ready under another name: copying it keeps Redis busy for a while. Clears what an earlier run left. */
+  async stage(records: number): Promise<void> {
+    await this.prepare(records);
+    await this.#clear();
+    const length = await this.#client.sort(MASTER, "BY", "nosort", "LIMIT", 0, records, "STORE", STAGED);
+    if (Number(length) !== records) throw new Error(`${String(length)} of ${records} records in the backlog`);
+  }
+
+  /** The gateway's list appears, with all that is staged. */
+  async push(): Promise<void> {
+    await this.#client.rename(STAGED, LIST);
+  }
+
+  async #clear(): Promise<void> {
+    const keys = (await this.#client.keys("*")).filter((key) => key !== MASTER);
+    for (let i = 0; i < keys.length; i += PIECE) await this.#client.del(...keys.slice(i, i + PIECE));
+  }
+
+  get #client(): Redis {
+    return this.redis.client;
+  }
+}

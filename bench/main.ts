@@ -1,0 +1,46 @@
+/**
+ * Measures against bars, on a Redis of its own: `npm run bench`, or `npm run bench -- drain csv`. Each figure is the median
+ * of several runs, and none is given unless every record arrived.
+ */
+import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { Backlog } from "./backlog.ts";
+import { csv } from "./scenarios/csv.ts";
+import { drain } from "./scenarios/drain.ts";
+import { isolation } from "./scenarios/isolation.ts";
+import { latency } from "./scenarios/latency.ts";
+import { memory } from "./scenarios/memory.ts";
+import { micro } from "./scenarios/micro.ts";
+import { start } from "./scenarios/start.ts";
+import { type Figure, printFigures } from "./table.ts";
+
+const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
+  drain,
+  csv,
+  memory,
+  start,
+  latency,
+  isolation,
+  micro,
+};
+
+const load = () => readFileSync("/proc/loadavg", "utf8").split(" ")[0];
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in SCENARIOS));
+if (unknown.length > 0)
+  throw new Error(`no scenario ${unknown.join(", ")}; there are ${Object.keys(SCENARIOS).join(", ")}`);
+
+console.log(`${cpus().length} cores of ${cpus()[0]?.model}, Node.js ${process.versions.node}`);
+const backlog = await Backlog.start();
+try {
+  for (const name of wanted.length > 0 ? wanted : Object.keys(SCENARIOS)) {
+    const before = load();
+    const began = performance.now();
+    const figures = await SCENARIOS[name]!(backlog);
+    const seconds = Math.round((performance.now() - began) / 1000);
+    console.log(`\n${name} (${seconds} s; load average ${before} before, ${load()} after)`);
+    printFigures(figures);
+  }
+} finally {
+  await backlog.redis.stop();
+}

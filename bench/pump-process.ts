@@ -1,0 +1,63 @@
+/**
+ * Runs the daemon as `sluice start` does, with its own configuration loader, log, supervisor and health server, and tells
+ * the parent what was used between the last look at an empty list and the moment when the expected sinks had everything.
+ */
+import { loggerFor, reportProblems } from "../core/cli/configuration.ts";
+import { run } from "../core/cli/run.ts";
+import { realParts } from "../core/cli/wiring.ts";
+import { loadConfig } from "../core/config/load.ts";
+import type { Order, Report, SinkReport } from "./pump.ts";
+
+const LOOK_MS = 5;
+
+const { conf, lockFile, records, expect } = JSON.parse(process.argv[2]!) as Order;
+// The parent is gone.
+process.on("disconnect", () => process.exit(1));
+const tell = (report: Report) => process.send!(report);
+
+const loaded = loadConfig({ file: conf, env: {}, cwd: process.cwd(), lockFile });
+const { config } = loaded;
+const logger = loggerFor(config);
+if (!reportProblems(loaded, logger)) throw new Error("the configuration is at fault");
+const log = await realParts.createLog(config, logger);
+const running = await run({ config, log, parts: realParts, logger });
+
+const usage = () => ({ at: performance.now(), process: cpu(process.cpuUsage()), main: cpu(process.threadCpuUsage()) });
+let phase: "starting" | "open" | "draining" = "starting";
+let idle = usage();
+const finished = new Map<string, number>();
+
+const timer = setInterval(() => {
+  const { sinks, lists, logError } = running.status();
+  if (phase === "starting" && logError === null && sinks.every(({ state }) => state === "open")) {
+    phase = "open";
+    tell({ t: "open" });
+  }
+  if (phase !== "draining") {
+    if (lists.every(({ claimed }) => claimed === 0)) {
+      idle = usage();
+      return;
+    }
+    phase = "draining";
+    tell({ t: "draining" });
+  }
+  for (const { name, delivered } of sinks) {
+    if (delivered >= records && !finished.has(name)) finished.set(name, performance.now());
+  }
+  if (expect.every((name) => finished.has(name))) void end();
+}, LOOK_MS);
+
+async function end(): Promise<void> {
+  clearInterval(timer);
+  const now = usage();
+  const sinks = running.status().sinks.map(({ name, delivered, written, deadLettered }): SinkReport => {
+    return { name, delivered, written, deadLettered, seconds: ((finished.get(name) ?? now.at) - idle.at) / 1000 };
+  });
+  tell({ t: "drained", sinks, cpuSeconds: now.process - idle.process, mainSeconds: now.main - idle.main });
+  await running.stop();
+  process.exit();
+}
+
+function cpu({ user, system }: { user: number; system: number }): number {
+  return (user + system) / 1e6;
+}

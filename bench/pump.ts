@@ -1,0 +1,186 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { formatLock, readLock } from "../core/plugins/lock.ts";
+import { lockFolder } from "../core/plugins/lock-folder.ts";
+import { freePort } from "../test/support/redis.ts";
+import type { Backlog } from "./backlog.ts";
+import { csvRows } from "./csv-rows.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const PROCESS = fileURLToPath(new URL("./pump-process.js", import.meta.url));
+const STOP_MS = 2000;
+const SAMPLE_MS = 50;
+const PATIENCE_MS = 120_000;
+
+/** What the process is told. */
+export interface Order {
+  conf: string;
+  lockFile: string;
+  /** It ends once each sink of `expect` has so many. */
+  records: number;
+  expect: readonly string[];
+}
+
+/** What the process tells, in this order. */
+export type Report =
+  | { t: "open" }
+  | { t: "draining" }
+  | {
+      t: "drained";
+      sinks: SinkReport[];
+      /** Of all its threads, and of the supervisor's alone, while it drained. */
+      cpuSeconds: number;
+      mainSeconds: number;
+    };
+
+export interface SinkReport {
+  name: string;
+  delivered: number;
+  written: number;
+  deadLettered: number;
+  /** From the first claim to its last acknowledgement. */
+  seconds: number;
+}
+
+export interface Sinks {
+  /** `bad`: need not finish. */
+  [name: string]: { type: "csv" | "count" | "age" | "hangs" | "fails"; bad?: true };
+}
+
+export interface Run {
+  sinks: Map<string, SinkReport>;
+  cpuSeconds: number;
+  mainSeconds: number;
+  /** MB of resident memory; shared pages count once. */
+  rss: { peak: number; steady: number };
+  /** Of each `age` sink: milliseconds, sorted. */
+  ages: Map<string, Float64Array>;
+}
+
+/**
+ * Runs a pump over the Redis of `backlog`: starts it on empty lists, lets `push` bring the records (all at once), and checks
+ * that each of them arrived.
+ */
+export async function runPump(
+  backlog: Backlog,
+  sinks: Sinks,
+  records: number,
+  push: () => Promise<void> = () => backlog.push(),
+): Promise<Run> {
+  await backlog.stage(records);
+  const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  try {
+    const expect = Object.keys(sinks).filter((name) => !sinks[name]!.bad);
+    const conf = join(folder, "pump.conf");
+    writeFileSync(conf, JSON.stringify(await pumpConf(backlog, sinks, folder)));
+    const run = await drained({ conf, lockFile: await lockFile(folder), records, expect }, folder, push);
+    for (const name of expect) {
+      const { delivered, written, deadLettered } = run.sinks.get(name)!;
+      const arrived = arrivals(folder, name, sinks[name]!.type);
+      if (delivered !== records || written !== records || deadLettered !== 0 || arrived !== records) {
+        throw new Error(
+          `${name} has ${arrived} of ${records} records (delivered ${delivered}, written ${written}, set aside ${deadLettered})`,
+        );
+      }
+    }
+    const ages = expect.filter((name) => sinks[name]!.type === "age");
+    return { ...run, ages: new Map(ages.map((name) => [name, readAges(folder, name)])) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function pumpConf({ redis: { host, port } }: Backlog, sinks: Sinks, folder: string) {
+  const pumps = Object.entries(sinks).map(([name, { type }]) => {
+    const path = join(folder, name);
+    return [name, { type, meta: type === "csv" ? { csv_dir: path } : { file: path } }];
+  });
+  return {
+    analytics_storage_config: { type: "redis", host, port },
+    dont_purge_uptime_data: true,
+    health_check_endpoint_port: await freePort(),
+    pumps: Object.fromEntries(pumps),
+    sluice: { stop: STOP_MS },
+  };
+}
+
+/** The lock of this repository, and our own sinks. */
+let lock: Promise<string> | null = null;
+
+async function lockFile(folder: string): Promise<string> {
+  lock ??= lockFolder(join(ROOT, "bench"), ROOT).then((own) => {
+    const { lockVersion, plugins } = readLock(join(ROOT, "plugins.lock.json"));
+    const absolute = [...plugins, own].map((plugin) => ({ ...plugin, entry: join(ROOT, plugin.entry) }));
+    return formatLock({ lockVersion, plugins: absolute });
+  });
+  const file = join(folder, "plugins.lock.json");
+  writeFileSync(file, await lock);
+  return file;
+}
+
+async function drained(order: Order, folder: string, push: () => Promise<void>): Promise<Omit<Run, "ages">> {
+  const flags = process.env.SLUICE_BENCH_NODE_FLAGS?.split(" ") ?? [];
+  const child = spawn(process.execPath, [...flags, PROCESS, JSON.stringify(order)], {
+    cwd: folder,
+    env: { PATH: process.env.PATH },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  let output = "";
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const pid = child.pid!;
+  const samples: number[] = [];
+  let sampler: NodeJS.Timeout | undefined;
+  const patience = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+  try {
+    return await new Promise<Omit<Run, "ages">>((resolve, reject) => {
+      let result: Omit<Run, "ages"> | null = null;
+      child.on("message", (report: Report) => {
+        if (report.t === "open") push().catch(reject);
+        else if (report.t === "draining") {
+          sampler = setInterval(() => samples.push(memory(pid, "VmRSS")), SAMPLE_MS);
+        } else {
+          clearInterval(sampler);
+          samples.push(memory(pid, "VmRSS"));
+          const sinks = new Map(report.sinks.map((sink) => [sink.name, sink]));
+          const rss = { peak: memory(pid, "VmHWM"), steady: samples.toSorted((a, b) => a - b)[samples.length >> 1]! };
+          result = { ...report, sinks, rss };
+        }
+      });
+      child.on("exit", (code, signal) => {
+        if (result && code === 0) resolve(result);
+        else reject(new Error(`the pump ended with ${signal ?? code}:\n${output.slice(-4000)}`));
+      });
+    });
+  } finally {
+    clearInterval(sampler);
+    clearTimeout(patience);
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
+  }
+}
+
+/** MB, of a line in /proc/<pid>/status. */
+function memory(pid: number, line: "VmRSS" | "VmHWM"): number {
+  const kilobytes = new RegExp(`^${line}:\\s+(\\d+)`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kilobytes) / 1024;
+}
+
+/** Records that reached the sink, by what it left: its own count, or its rows (no field of ours holds a line feed). */
+function arrivals(folder: string, name: string, type: Sinks[string]["type"]): number {
+  if (type === "csv") return csvRows(join(folder, name));
+  return type === "age" ? readAges(folder, name).length : Number(readFileSync(join(folder, name), "utf8"));
+}
+
+function readAges(folder: string, name: string): Float64Array {
+  return Float64Array.from(readFileSync(join(folder, name), "utf8").split("\n").map(Number)).sort();
+}

@@ -1,0 +1,61 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { isDrained } from "../../test/support/gateway.ts";
+import { freePort } from "../../test/support/redis.ts";
+import { type Backlog, LIST } from "../backlog.ts";
+import { csvRows } from "../csv-rows.ts";
+import type { Figure } from "../table.ts";
+
+const COMMAND = fileURLToPath(new URL("../../core/cli/sluice.js", import.meta.url));
+const RECORDS = 1000;
+const ROUNDS = 5;
+const PATIENCE_MS = 20_000;
+
+/** From the start of `sluice start` with a CSV sink to the first acknowledged chunk, with a warm compile cache. */
+export async function start(backlog: Backlog): Promise<Figure[]> {
+  const seconds: number[] = [];
+  // The first one warms up.
+  for (let round = 0; round <= ROUNDS; round++) {
+    await backlog.stage(RECORDS);
+    await backlog.push();
+    const took = await untilDelivered(backlog);
+    if (round > 0) seconds.push(took);
+  }
+  return [{ name: "process start to the first delivery", values: seconds, unit: "s", atMost: 1 }];
+}
+
+async function untilDelivered({ redis }: Backlog): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  const conf = {
+    analytics_storage_config: { type: "redis", host: redis.host, port: redis.port },
+    dont_purge_uptime_data: true,
+    health_check_endpoint_port: await freePort(),
+    pumps: { csv: { type: "csv", meta: { csv_dir: folder } } },
+  };
+  writeFileSync(join(folder, "pump.conf"), JSON.stringify(conf));
+  const began = performance.now();
+  const child = spawn(process.execPath, [COMMAND, "start", "-c", "pump.conf"], {
+    cwd: folder,
+    env: { PATH: process.env.PATH },
+    stdio: "ignore",
+  });
+  try {
+    while (!(await isDrained(redis.client, ["csv"], LIST))) {
+      if (child.exitCode !== null || performance.now() - began > PATIENCE_MS) throw new Error("nothing was delivered");
+      await sleep(2);
+    }
+    const seconds = (performance.now() - began) / 1000;
+    const rows = csvRows(folder);
+    if (rows !== RECORDS) throw new Error(`${rows} of ${RECORDS} records in the file`);
+    return seconds;
+  } finally {
+    child.kill();
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

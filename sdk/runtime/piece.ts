@@ -23,6 +23,10 @@ export class Piece {
   open: number;
   /** Rows [next, ..) have not been given to a call yet. */
   next = 0;
+  /** Calls under way that may read it. */
+  calls = 0;
+  /** Given up: it comes again, once no call can read it. */
+  dropped = false;
   /** On the wire, of the kept rows. */
   readonly bytes: number;
 

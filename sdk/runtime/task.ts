@@ -38,50 +38,54 @@ export class Task {
 
   /** Those of `refs` (null: of all) without an outcome. */
   open(refs: Uint32Array | null): Uint32Array {
+    this.#forgetDropped();
     if (refs !== null) return refs.filter((ref) => this.#settled[ref] === 0);
     const open: number[] = [];
     for (let ref = 0; ref < this.size; ref++) if (this.#settled[ref] === 0) open.push(ref);
     return Uint32Array.from(open);
   }
 
-  /** Takes the first word on a record; the piece that it completes, if any. */
-  settle(ref: number, outcome: Outcome, reason: string): Piece | null {
-    if (this.#settled[ref] !== 0) return null;
+  /** Takes the first word on a record. */
+  settle(ref: number, outcome: Outcome, reason: string): void {
+    if (this.#settled[ref] !== 0) return;
     this.#settled[ref] = 1;
     let first = 0;
     for (const { piece, start, end } of this.slices) {
       const position = start + ref - first;
       if (position < end) {
         piece.settle(piece.rows[position]!, outcome, reason);
-        return piece.open === 0 ? piece : null;
+        return;
       }
       first += end - start;
     }
-    return null;
   }
 
-  /** The rest was written; the pieces completed by that. */
-  settleRest(refs: Uint32Array | null): Piece[] {
-    const completed: Piece[] = [];
+  /** The rest was written. */
+  settleRest(refs: Uint32Array | null): void {
+    if (refs !== null) {
+      for (const ref of refs) this.settle(ref, "written", "");
+      return;
+    }
+    // The usual case, a whole batch written at once, costs one pass over bytes.
     let first = 0;
-    if (refs === null) {
-      // The usual case, a whole batch written at once, costs one pass over bytes.
-      for (const { piece, start, end } of this.slices) {
-        const size = end - start;
-        let open = 0;
-        for (let ref = first; ref < first + size; ref++) if (this.#settled[ref] === 0) open++;
-        piece.counts.written += open;
-        piece.open -= open;
-        if (open > 0 && piece.open === 0) completed.push(piece);
-        first += size;
-      }
-      this.#settled.fill(1);
-      return completed;
+    for (const { piece, start, end } of this.slices) {
+      const size = end - start;
+      let open = 0;
+      for (let ref = first; ref < first + size; ref++) if (this.#settled[ref] === 0) open++;
+      piece.counts.written += open;
+      piece.open -= open;
+      first += size;
     }
-    for (const ref of refs) {
-      const piece = this.settle(ref, "written", "");
-      if (piece) completed.push(piece);
+    this.#settled.fill(1);
+  }
+
+  /** What comes again needs no outcome here, and its memory is gone. */
+  #forgetDropped(): void {
+    let first = 0;
+    for (const { piece, start, end } of this.slices) {
+      const next = first + end - start;
+      if (piece.dropped) this.#settled.fill(1, first, next);
+      first = next;
     }
-    return completed;
   }
 }

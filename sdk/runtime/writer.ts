@@ -53,7 +53,10 @@ export class WriterRunner implements Runner {
     this.#records = host.limits.batch.records;
     this.#refusals = new Refusals(host.clock, {
       busy: () => this.#busy > 0,
-      believe: ({ what: { task, ref }, error }) => this.#ended(task.settle(ref, "rejected", sentence(error))),
+      believe: ({ what: { task, ref }, error }) => {
+        task.settle(ref, "rejected", sentence(error));
+        this.#conclude(task);
+      },
       doubt: ({ what: { task, ref } }) => this.#start(() => this.#write(task, Uint32Array.of(ref))),
     });
   }
@@ -159,12 +162,19 @@ export class WriterRunner implements Runner {
 
   async #attempt(task: Task, refs: Uint32Array | null, attempt: number): Promise<Failure | null> {
     const { clock, limits } = this.#host;
+    if (task.slices.some(({ piece }) => piece.dropped)) {
+      refs = task.open(refs);
+      if (refs.length === 0) return null;
+    }
     const before = refs?.length ?? task.size;
     const call = new HostCall("write", attempt, clock.now() + limits.ms.write, new BatchScope(), {
-      settle: (ref, outcome, reason) => this.#ended(task.settle(ref, outcome, reason)),
+      settle: (ref, outcome, reason) => task.settle(ref, outcome, reason),
       full: () => {},
     });
-    if (attempt > 1) for (const { piece } of task.slices) piece.counts.retries++;
+    for (const { piece } of task.slices) {
+      piece.calls++;
+      if (attempt > 1) piece.counts.retries++;
+    }
     const batch = task.batch(call.scope, refs) as never;
     try {
       await underDeadline(this.#host, call, "write", () => this.#writer.write(batch, call as never));
@@ -173,16 +183,25 @@ export class WriterRunner implements Runner {
       if (task.open(refs).length < before) this.#passed();
       const fault = faultOf(error);
       return { fault: fault === "unknown" && call.aborted ? "retryable" : fault, error };
+    } finally {
+      for (const { piece } of task.slices) piece.calls--;
+      this.#conclude(task);
     }
     if (this.#stopped) throw STOPPED;
-    for (const piece of task.settleRest(refs)) this.#ended(piece);
+    task.settleRest(refs);
+    this.#conclude(task);
     this.#passed();
     this.#grow();
     return null;
   }
 
-  #ended(piece: Piece | null): void {
-    if (piece) this.#host.settled(piece);
+  /** Tells what has become of the task's pieces. Their memory may be used again then, so no call must be able to read it. */
+  #conclude(task: Task): void {
+    for (const { piece } of task.slices) {
+      if (piece.calls > 0) continue;
+      if (piece.open === 0) this.#host.settled(piece);
+      else if (piece.dropped) this.#host.returned([piece], false, null);
+    }
   }
 
   #passed(): void {
@@ -297,7 +316,9 @@ export class WriterRunner implements Runner {
   #redeliver(task: Task, error: unknown): never {
     const pieces = task.slices.map(({ piece }) => piece);
     this.#queue.discard(pieces);
-    this.#host.returned(pieces, false, error);
+    for (const piece of pieces) piece.dropped = true;
+    const unread = pieces.filter(({ calls }) => calls === 0);
+    this.#host.returned(unread, false, error);
     throw STOPPED;
   }
 }

@@ -79,13 +79,18 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
     }
     if (stopping) return;
     for (const drain of drains) drain.start();
-    const register = () => void log.register(entries).then(() => troubles.worked(LOG), failed);
+    // A Redis that is full refuses it while delivery goes on: that is no reason not to be ready.
+    const register = () =>
+      void log
+        .register(entries)
+        .catch((error) => logger.warn("the sinks could not be registered in the log", { error }));
     register();
     timers.push(
       setInterval(register, REGISTER_MS),
       setInterval(async () => {
         try {
           backlog = await log.usage();
+          troubles.worked(LOG);
         } catch (error) {
           failed(error);
         }

@@ -36,6 +36,11 @@ export class ChunkReader {
     this.#largestRecord = largestRecord;
   }
 
+  /** Kept, and read by nobody at the moment. */
+  get unpinnedBytes(): number {
+    return this.#unpinnedBytes;
+  }
+
   /** The records of the chunk from `from` on, as many as fit a slab; pinned once for the caller. Throws LogError. */
   async load(list: ListLog, ref: ChunkRef, from: number): Promise<LoadResult> {
     for (;;) {

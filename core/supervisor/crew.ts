@@ -27,8 +27,13 @@ export interface CrewEvents {
   suspended(): void;
 }
 
+/** What the crew needs of an actor. */
+export type CrewActor = Omit<Actor, "kill">;
+/** Starts one; tests start others than threads. */
+export type Spawn = (...of: ConstructorParameters<typeof Actor>) => CrewActor;
+
 interface Seat {
-  actor: Actor | null;
+  actor: CrewActor | null;
   timer: NodeJS.Timeout | null;
   credit: Credit | null;
 }
@@ -52,8 +57,15 @@ export class Crew {
   /** A crash in a flush halves what a gather may hold. */
   #gatherShare = 1;
   #cpuOfEnded = 0;
+  readonly #spawn: Spawn;
 
-  constructor(sink: SinkConfig, logger: Logger, events: CrewEvents) {
+  constructor(
+    sink: SinkConfig,
+    logger: Logger,
+    events: CrewEvents,
+    spawn: Spawn = (hello, heap, events, output) => new Actor(hello, heap, events, output),
+  ) {
+    this.#spawn = spawn;
     this.#sink = sink;
     this.#events = events;
     this.#logger = logger;
@@ -165,7 +177,7 @@ export class Crew {
     const seat = this.#seats[i]!;
     const sink = this.#sink;
     seat.timer = null;
-    const actor = new Actor(
+    const actor = this.#spawn(
       this.#hello(i),
       { heap: sink.heapMb * MiB, external: sink.heapMb * MiB * EXTERNAL_SHARE },
       {
@@ -253,7 +265,7 @@ export class Crew {
   }
 }
 
-function stateOf(actor: Actor): SinkState {
+function stateOf(actor: CrewActor): SinkState {
   if (actor.state === "closing") return "draining";
   return actor.state === "ended" ? "stopped" : actor.state;
 }

@@ -5,7 +5,7 @@ import type { ChunkRef, ListLog } from "../log/log.ts";
 import type { Logger } from "../logging/index.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import type { ChunkReader } from "./chunk-reader.ts";
-import { Crew } from "./crew.ts";
+import { Crew, type CrewEvents, type Spawn } from "./crew.ts";
 import { Hands } from "./hands.ts";
 import { type Holding, type Piece, pieceOf, type Sent } from "./holding.ts";
 import { Latency } from "./latency.ts";
@@ -70,13 +70,14 @@ export class Sink {
     reader: ChunkReader,
     logger: Logger,
     hooks: SinkHooks,
+    spawn?: Spawn,
   ) {
     this.config = config;
     this.#reader = reader;
     this.#logger = logger;
     this.#hooks = hooks;
     this.#leaseMs = options.leaseMs;
-    this.crew = new Crew(config, logger, {
+    const events: CrewEvents = {
       opened: () => {
         this.#feed();
         hooks.hungry();
@@ -84,7 +85,8 @@ export class Sink {
       message: (_actor, message) => this.#message(message),
       exit: (actor, exit) => this.#exit(actor, exit),
       suspended: () => void this.release(),
-    });
+    };
+    this.crew = new Crew(config, logger, events, spawn);
     this.#acknowledger = new Acknowledger(config.name, options.letters, {
       acknowledged: (holdings) => this.#acknowledged(holdings),
       failed: (error) =>
@@ -162,16 +164,21 @@ export class Sink {
     return this.#holdings.size === 0;
   }
 
-  /** The leases of `refs` were good at `at`, but for `lost`: others have those now. */
-  renewed(refs: readonly ChunkRef[], lost: readonly ChunkRef[], at: number): void {
+  /**
+   * The leases of `refs` were good at `at`, but for `lost`: others have those now, how many is answered, or this sink was
+   * acknowledging them.
+   */
+  renewed(refs: readonly ChunkRef[], lost: readonly ChunkRef[], at: number): number {
     for (const ref of refs) {
       const holding = this.#holdings.get(ref.chunk);
       if (!holding) continue;
       holding.leasedAt = at;
       holding.delayed = false;
     }
-    for (const ref of lost) this.#lose(ref);
+    const taken = lost.flatMap((ref) => this.#holdings.get(ref.chunk) ?? []).filter(({ open }) => open > 0);
+    for (const holding of taken) this.#lose(holding);
     this.#feed();
+    return taken.length;
   }
 
   /** Hands everything back that is not finished; others, or this sink later, take it again. */
@@ -374,7 +381,8 @@ export class Sink {
         "records are still in the list; or it was evicted or deleted, then they are lost: set maxmemory-policy noeviction",
     );
     holding.missing = true;
-    this.#done(holding, piece.to - piece.from);
+    const rest = this.#dropTodo((other) => other.holding === holding);
+    for (const { from, to } of [piece, ...rest]) this.#done(holding, to - from);
   }
 
   // What comes back.
@@ -470,8 +478,9 @@ export class Sink {
     for (const { holding, from, to } of ours) {
       holding.again = true;
       this.#totals.redelivered += to - from;
+      if (holding.missing) this.#done(holding, to - from);
     }
-    this.#todo.unshift(...ours.filter(({ holding }) => !holding.lost));
+    this.#todo = inOrder([...ours.filter(({ holding }) => !holding.lost && !holding.missing), ...this.#todo]);
     for (const { holding } of ours) if (holding.lost) this.#forgetLost(holding);
   }
 
@@ -499,9 +508,7 @@ export class Sink {
     this.#hooks.hungry();
   }
 
-  #lose(ref: ChunkRef): void {
-    const holding = this.#holdings.get(ref.chunk);
-    if (!holding) return;
+  #lose(holding: Holding): void {
     holding.lost = true;
     this.#dropTodo((piece) => piece.holding === holding);
     this.#suspects = this.#suspects.filter(({ piece }) => piece.holding !== holding);
@@ -522,16 +529,17 @@ export class Sink {
     this.#holdings.delete(holding.ref.chunk);
   }
 
-  #dropTodo(which: (piece: Piece) => boolean): void {
-    this.#todo = this.#todo.filter((piece) => {
-      if (!which(piece)) return true;
+  #dropTodo(which: (piece: Piece) => boolean): Piece[] {
+    const dropped = this.#todo.filter(which);
+    this.#todo = this.#todo.filter((piece) => !which(piece));
+    for (const { load } of dropped) {
       // A read that is under way still pins what it brings.
-      piece.load?.then(
+      load?.then(
         (loaded) => typeof loaded !== "string" && this.#reader.unpin(loaded),
         () => {},
       );
-      return false;
-    });
+    }
+    return dropped;
   }
 }
 
@@ -540,6 +548,12 @@ function again({ holding, from, to, alone, crashes }: Piece, narrow: boolean): P
   if (!narrow || !alone || to - from === 1) return [pieceOf(holding, from, to, alone || narrow, crashes)];
   const middle = from + ((to - from) >> 1);
   return [pieceOf(holding, from, middle, true, crashes), pieceOf(holding, middle, to, true, crashes)];
+}
+
+/** A chunk's pieces go out in order, whatever the order in which they came back; the chunks stay in theirs. */
+function inOrder(pieces: readonly Piece[]): Piece[] {
+  const byHolding = Map.groupBy(pieces, ({ holding }) => holding);
+  return [...byHolding.values()].flatMap((some) => some.sort((a, b) => a.from - b.from));
 }
 
 /** Waits for `work`, but no longer than `ms`. */

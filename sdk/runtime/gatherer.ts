@@ -58,8 +58,7 @@ export class GathererRunner implements Runner {
     const waiting = this.#queue.filter(lost);
     this.#queue = this.#queue.filter((piece) => !lost(piece));
     if (waiting.length > 0) this.#host.returned(waiting, false, null);
-    const filling = this.#filling;
-    if (filling && !this.#adding && filling.pieces.some(lost)) this.#drop(filling, false, null);
+    this.#dropFilling(lost);
   }
 
   async drain(): Promise<void> {
@@ -135,7 +134,8 @@ export class GathererRunner implements Runner {
     const batch = filling.take(piece, call.scope) as never;
     try {
       await underDeadline(this.#host, call, "add", () => filling.gather.add(batch, call as never));
-      this.#host.released(piece);
+      if (filling.dropped) this.#drop(filling, false, null);
+      else this.#host.released(piece);
     } catch (error) {
       if (this.#stopped) throw STOPPED;
       await this.#blame("add", filling, faultOf(error), error);
@@ -222,9 +222,24 @@ export class GathererRunner implements Runner {
     throw STOPPED;
   }
 
+  /** What follows its pieces in their chunks comes again as well, behind them: a sink may keep a watermark a chunk. */
   #drop(gathering: Gathering, narrow: boolean, error: unknown): void {
     this.#forget(gathering);
     this.#host.returned(gathering.pieces, narrow, error);
+    const chunks = new Set(gathering.pieces.map(({ part }) => part.chunk));
+    const behind = ({ part }: Piece) => chunks.has(part.chunk);
+    const waiting = this.#queue.filter(behind);
+    this.#queue = this.#queue.filter((piece) => !behind(piece));
+    if (waiting.length > 0) this.#host.returned(waiting, false, null);
+    this.#dropFilling(behind);
+  }
+
+  /** Drops the gather that is being filled if it has such a piece; the batch that is being added is finished first. */
+  #dropFilling(which: (piece: Piece) => boolean): void {
+    const filling = this.#filling;
+    if (!filling?.pieces.some(which)) return;
+    if (this.#adding) filling.dropped = true;
+    else this.#drop(filling, false, null);
   }
 
   #forget(gathering: Gathering): void {

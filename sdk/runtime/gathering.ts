@@ -18,6 +18,8 @@ export class Gathering {
   records = 0;
   bytes = 0;
   full = false;
+  /** Its records come again. */
+  dropped = false;
 
   constructor(gather: Gather<never>, begun: number) {
     this.gather = gather;

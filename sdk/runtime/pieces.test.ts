@@ -169,3 +169,104 @@ test("a piece that was given back is not written by a call that waits for its ne
   await thread.clock.advance(60_000);
   expect(calls).toBe(before);
 });
+
+/** A gatherer whose first flush fails once `fail` is open. */
+function gatherer(fail: { wait: Promise<void> }, flushed: string[], add: () => Promise<void> | void = () => {}) {
+  let flushes = 0;
+  return defineSink({
+    type: "s",
+    config: Type.Object({}),
+    async open() {
+      return {
+        gather() {
+          const paths: string[] = [];
+          return {
+            add(batch) {
+              for (const { path } of batch) paths.push(path);
+              return add();
+            },
+            async flush() {
+              if (flushes++ === 0) {
+                await fail.wait;
+                throw new Redeliver("another owner was faster");
+              }
+              flushed.push(...paths);
+            },
+          };
+        },
+      };
+    },
+  });
+}
+
+// A sink that keeps a watermark takes what comes behind it for a repeat: a later piece must not overtake.
+test("what follows a dropped gather's pieces in their chunk is not written ahead of them", async () => {
+  const fail = gate();
+  const flushed: string[] = [];
+  const thread = new Thread(gatherer(fail, flushed), { gather: { records: 2 } });
+  await thread.send(1, "c", 0, 2);
+  await thread.send(2, "c", 2, 3);
+  await thread.send(3, "other", 0, 1);
+  await thread.send(4, "c", 3, 4);
+  fail.open();
+  await thread.clock.advance(0);
+  expect(thread.seqs("returned").sort()).toEqual([1, 2, 3, 4]);
+  // Sent before the supervisor heard of it.
+  await thread.send(5, "c", 4, 6);
+  expect(thread.seqs("returned")).toContain(5);
+  await thread.send(6, "c", 0, 4);
+  await thread.send(7, "c", 4, 6);
+  await thread.clock.advance(5000);
+  expect(flushed).toEqual(["/0", "/1", "/2", "/3", "/4", "/5"]);
+  expect(thread.seqs("settled")).toEqual([6, 7]);
+});
+
+test("what follows in its chunk a batch that is to come again is not written ahead of it", async () => {
+  const fail = gate();
+  const written: string[] = [];
+  let calls = 0;
+  const thread = new Thread(
+    defineSink({
+      type: "s",
+      config: Type.Object({}),
+      async open() {
+        return {
+          async write(batch) {
+            if (calls++ === 0) {
+              await fail.wait;
+              throw new Redeliver("another owner was faster");
+            }
+            for (const { path } of batch) written.push(path);
+          },
+        };
+      },
+    }),
+    {},
+  );
+  await thread.send(1, "c", 0, 2);
+  await thread.send(2, "c", 2, 3);
+  await thread.send(3, "other", 9, 10);
+  fail.open();
+  await thread.clock.advance(0);
+  await thread.send(4, "c", 3, 4);
+  expect(thread.seqs("returned").sort()).toEqual([1, 2, 4]);
+  await thread.send(5, "c", 0, 4);
+  await thread.clock.advance(0);
+  expect(written).toEqual(["/9", "/0", "/1", "/2", "/3"]);
+});
+
+test("a gather is dropped for a lost lease also when a batch is just being added", async () => {
+  const adding = gate();
+  const flushed: string[] = [];
+  const thread = new Thread(
+    gatherer(gate(), flushed, () => adding.wait),
+    {},
+  );
+  await thread.send(1, "c", 0, 2);
+  thread.revoke([1]);
+  expect(thread.seqs("returned")).toEqual([]);
+  adding.open();
+  await thread.clock.advance(5000);
+  expect(thread.seqs("returned")).toEqual([1]);
+  expect(thread.seqs("release")).toEqual([]);
+});

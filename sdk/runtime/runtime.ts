@@ -25,6 +25,9 @@ export interface RuntimeOptions {
   clock?: Clock;
 }
 
+/** Chunks whose leases were lost never come back: so many are remembered. */
+const MOST_RESUMED = 5000;
+
 /** What this host can do beyond version 1 of the contract. */
 const FEATURES: readonly string[] = [];
 
@@ -49,6 +52,8 @@ export class Runtime implements Host {
   #closing = false;
   /** A call waits for its next try, and nothing has passed since. */
   #failing = false;
+  /** Where chunks go on of which something was given back. */
+  #resume = new Map<string, number>();
   #outbox: { settled: Piece[]; released: number[] } = { settled: [], released: [] };
 
   constructor(options: RuntimeOptions) {
@@ -104,10 +109,16 @@ export class Runtime implements Host {
   }
 
   returned(pieces: readonly Piece[], narrow: boolean, error: unknown): void {
-    const seqs = pieces.filter((piece) => this.#pieces.get(piece.seq) === piece).map((piece) => piece.seq);
-    for (const piece of pieces) this.#forget(piece);
-    if (seqs.length === 0) return;
+    const ours = pieces.filter((piece) => this.#pieces.get(piece.seq) === piece);
+    if (ours.length === 0) return;
+    for (const piece of ours) {
+      this.#forget(piece);
+      const { chunk, from } = piece.part;
+      this.#resume.set(chunk, Math.min(from, this.#resume.get(chunk) ?? from));
+    }
+    while (this.#resume.size > MOST_RESUMED) this.#resume.delete(this.#resume.keys().next().value!);
     this.#flush();
+    const seqs = ours.map(({ seq }) => seq);
     this.#options.post({ t: "returned", seqs, narrow, error: error === null ? null : toWireError(error) });
   }
 
@@ -206,6 +217,14 @@ export class Runtime implements Host {
 
   /** Scans and prepares once; what cannot be read is a dead letter beforehand. */
   #batch(seq: number, wire: WirePart, alone: boolean): void {
+    const resume = this.#resume.get(wire.chunk);
+    if (resume !== undefined && wire.from > resume) {
+      // Sent before the supervisor heard that an earlier piece was given back: it would overtake that one.
+      this.#flush();
+      this.#options.post({ t: "returned", seqs: [seq], narrow: false, error: null });
+      return;
+    }
+    this.#resume.delete(wire.chunk);
     const bytes = Buffer.from(wire.slab);
     const offsets = new Uint32Array(wire.slab, wire.at, wire.count * 2);
     const { table, unreadable } = this.#scanner.scan({ bytes, offsets, count: wire.count, wire: wire.wire });

@@ -317,8 +317,9 @@ export class WriterRunner implements Runner {
     const pieces = task.slices.map(({ piece }) => piece);
     this.#queue.discard(pieces);
     for (const piece of pieces) piece.dropped = true;
-    const unread = pieces.filter(({ calls }) => calls === 0);
-    this.#host.returned(unread, false, error);
+    const chunks = new Set(pieces.map(({ part }) => part.chunk));
+    const behind = this.#queue.withdraw(({ part }) => chunks.has(part.chunk));
+    this.#host.returned([...pieces.filter(({ calls }) => calls === 0), ...behind], false, error);
     throw STOPPED;
   }
 }

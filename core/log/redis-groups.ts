@@ -51,31 +51,24 @@ export async function ensureGroups(
   const known = new Set((await groupsOf(connection, keys)).map(({ name }) => name));
   const missing = sinks.filter(({ name }) => !known.has(name));
   if (missing.length === 0) return true;
-  await connection.run(
-    GROUPS,
-    [keys.live, keys.log, keys.sinks],
-    registrations(connection, missing, consumer),
-    keys.log,
-  );
+  await registerSinks(connection, keys, missing, consumer);
   return true;
 }
 
-export async function writeRegistrations(
-  connection: Connection,
+/** Tells the other instances of these sinks, and makes the groups that are missing; also out of memory. */
+export async function registerSinks(
+  { run, clockOffset }: Connection,
   keys: ListKeys,
   sinks: readonly SinkEntry[],
   consumer: string,
 ): Promise<void> {
   if (sinks.length === 0) return;
-  await connection.send("HSET", [keys.sinks, ...registrations(connection, sinks, consumer)], keys.sinks);
-}
-
-function registrations({ clockOffset }: Connection, sinks: readonly SinkEntry[], consumer: string): string[] {
   const seen = Math.round(Date.now() + clockOffset);
-  return sinks.flatMap(({ name, fingerprint }) => {
+  const fields = sinks.flatMap(({ name, fingerprint }) => {
     const registration: Registration = { seen, fingerprint, by: consumer };
     return [name, JSON.stringify(registration)];
   });
+  await run(GROUPS, [keys.live, keys.log, keys.sinks], fields, keys.log);
 }
 
 export async function readRegistrations({ send }: Connection, keys: ListKeys): Promise<Map<string, Registration>> {

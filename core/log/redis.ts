@@ -5,7 +5,7 @@ import { openConnection, type Send } from "./connection.ts";
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
 import { analyticsLists, type GatewayList, keysOf } from "./keys.ts";
 import type { DeliveryLog, KnownSink, SinkEntry } from "./log.ts";
-import { groupsOf, readRegistrations, writeRegistrations } from "./redis-groups.ts";
+import { groupsOf, readRegistrations, registerSinks } from "./redis-groups.ts";
 import { RedisList, type RedisShared } from "./redis-list.ts";
 import { PROBE } from "./scripts.ts";
 
@@ -88,20 +88,20 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     }
   };
 
+  const registerIn = async ({ keys }: RedisList, sinks: readonly SinkEntry[]) => {
+    const others = await readRegistrations(connection, keys);
+    for (const { name, fingerprint } of sinks) {
+      const other = others.get(name);
+      if (other === undefined || other.by === shared.consumer || other.fingerprint === fingerprint) continue;
+      if (Date.now() + connection.clockOffset - other.seen > RECENT_MS) continue;
+      warnOnce(`Another instance configures the sink ${name} differently: they share its records.`);
+    }
+    await registerSinks(connection, keys, sinks, shared.consumer);
+  };
+
   const register = async (sinks: readonly SinkEntry[]) => {
     shared.sinks = sinks;
-    await Promise.all(
-      (await used()).map(async ({ keys }) => {
-        const others = await readRegistrations(connection, keys);
-        for (const { name, fingerprint } of sinks) {
-          const other = others.get(name);
-          if (other === undefined || other.by === shared.consumer || other.fingerprint === fingerprint) continue;
-          if (Date.now() + connection.clockOffset - other.seen > RECENT_MS) continue;
-          warnOnce(`Another instance configures the sink ${name} differently: they share its records.`);
-        }
-        await writeRegistrations(connection, keys, sinks, shared.consumer);
-      }),
-    );
+    await Promise.all((await used()).map((list) => unlessWrongType(registerIn(list, sinks), undefined, warnOnce)));
   };
 
   return {

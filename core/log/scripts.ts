@@ -29,8 +29,8 @@ else redis.call('RPUSH',KEYS[3],unpack(redis.call('LRANGE',KEYS[1],0,n-1))); red
 return len`);
 
 /**
- * Makes groups, and tells of the sinks. PERSIST first, as in CLAIM: what waits in a Redis that is out of memory can then be
- * delivered. A group that another instance was faster to make is fine; whatever else is refused fails the call.
+ * Tells of sinks, and makes their groups where there are none. PERSIST first, as in CLAIM: what waits in a Redis that is out
+ * of memory can then be delivered.
  */
 export const GROUPS = script(`-- KEYS live, log, sinks  ARGV (sink, registration)...
 redis.call('PERSIST',KEYS[1])

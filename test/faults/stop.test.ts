@@ -86,8 +86,7 @@ test("started while Redis is absent: it stays up, says so, and is ready when Red
   const port = await freePort();
   const csv = join(useFolder(), "csv");
   const sluice = await useSluice({ redis: { host: "127.0.0.1", port }, csv: { csv }, stopMs: STOP_MS });
-  const { log } = await sluice.unready();
-  expect(log.reason).toMatch(/out of reach|not open yet/);
+  await sluice.unready(/out of reach|not open yet/);
   await sleep(1500);
   const redis = await useRedis({ port });
   await sluice.ready(10);
@@ -100,7 +99,7 @@ test("started while Redis is absent: it stays up, says so, and is ready when Red
 test("SIGTERM while Redis is absent: it ends with 0 at once", async () => {
   const port = await freePort();
   const sluice = await useSluice({ redis: { host: "127.0.0.1", port }, csv: { csv: useFolder() }, stopMs: STOP_MS });
-  await sluice.unready();
+  await sluice.unready(/./);
   const { code, ms } = await sluice.terminate();
   expect(code).toBe(0);
   expect(ms).toBeLessThan(STOP_MS + 1000);

@@ -107,6 +107,9 @@ export interface Ended {
   signal: NodeJS.Signals | null;
 }
 
+type Answer = Readiness & { status: number };
+type Wanted = (readiness: Answer | null) => boolean;
+
 export class SluiceProcess {
   readonly folder: string;
   /** What it wrote, both streams. */
@@ -159,7 +162,7 @@ export class SluiceProcess {
   }
 
   /** What `/readyz` says; null while nothing listens. */
-  async readiness(): Promise<(Readiness & { status: number }) | null> {
+  async readiness(): Promise<Answer | null> {
     try {
       const response = await fetch(`http://127.0.0.1:${this.#port}/readyz`, { signal: AbortSignal.timeout(2000) });
       return { status: response.status, ...((await response.json()) as Readiness) };
@@ -172,17 +175,14 @@ export class SluiceProcess {
     await this.says((readiness) => readiness?.status === 200, "that it is ready", seconds);
   }
 
-  /** Waits until `/readyz` answers 503, and gives the answer. */
-  async unready(seconds = 30): Promise<Readiness> {
-    return (await this.says((readiness) => readiness?.status === 503, "that it is not ready", seconds))!;
+  /** Waits until `/readyz` answers 503, with such a reason for the log. */
+  async unready(reason: RegExp, seconds = 30): Promise<void> {
+    const wanted: Wanted = (readiness) => readiness?.status === 503 && reason.test(readiness.log.reason ?? "");
+    await this.says(wanted, `that the log is not within reach: ${reason}`, seconds);
   }
 
-  async says(
-    wanted: (readiness: (Readiness & { status: number }) | null) => boolean,
-    what: string,
-    seconds = 30,
-  ): Promise<Readiness | null> {
-    let last: (Readiness & { status: number }) | null = null;
+  async says(wanted: Wanted, what: string, seconds = 30): Promise<void> {
+    let last: Answer | null = null;
     await until(
       async () => {
         if (this.ended) throw new Error(`it ended with ${JSON.stringify(this.ended)}\n${this.tail()}`);
@@ -192,7 +192,6 @@ export class SluiceProcess {
       () => `/readyz to say ${what}; it says ${JSON.stringify(last)}\n${this.tail()}`,
       seconds,
     );
-    return last;
   }
 
   /** Waits until these sinks have acknowledged all that is in these lists. */

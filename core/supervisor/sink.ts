@@ -178,6 +178,7 @@ export class Sink {
     const taken = lost.flatMap((ref) => this.#holdings.get(ref.chunk) ?? []).filter(({ open }) => open > 0);
     for (const holding of taken) this.#lose(holding);
     this.#feed();
+    if (taken.length > 0) this.#hooks.hungry();
     return taken.length;
   }
 
@@ -492,7 +493,9 @@ export class Sink {
   /** So many records more of the chunk have an outcome. */
   #done(holding: Holding, records: number): void {
     holding.open -= records;
-    if (holding.open === 0 && this.#holdings.get(holding.ref.chunk) === holding) this.#finish(holding);
+    if (this.#holdings.get(holding.ref.chunk) !== holding) return;
+    if (holding.open === 0) this.#finish(holding);
+    else if (holding.lost) this.#forgetLost(holding);
   }
 
   #finish(holding: Holding): void {

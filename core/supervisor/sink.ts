@@ -93,7 +93,7 @@ export class Sink {
         logger.warn(`acknowledging chunks of sink ${config.name} failed, it is tried again`, { error }),
       overflow: (holding) => {
         this.#holdings.delete(holding.ref.chunk);
-        void holding.list.release(config.name, [holding.ref]).catch(() => {});
+        void this.#handBack(holding.list, [holding.ref]);
         this.crew.suspend("it has as many dead letters as are kept: look at them, then replay or drop them");
       },
     });
@@ -129,8 +129,17 @@ export class Sink {
   /** Chunks taken for this sink, of so many reserved. Their leases count from before they were asked for. */
   accept(list: ListLog, refs: readonly ChunkRef[], reserved: number, leasedAt: number): void {
     this.#reserved -= reserved;
+    if (this.#stopped || this.crew.state === "suspended") {
+      // They were on their way. Who takes nothing holds no lease.
+      void this.#handBack(list, refs);
+      return;
+    }
     for (const ref of refs) {
-      if (this.#holdings.has(ref.chunk)) continue;
+      const known = this.#holdings.get(ref.chunk);
+      if (known) {
+        known.leasedAt = leasedAt;
+        continue;
+      }
       const holding: Holding = {
         list,
         ref,
@@ -196,15 +205,16 @@ export class Sink {
       if (refs) refs.push(holding.ref);
       else byList.set(holding.list, [holding.ref]);
     }
-    await Promise.all(
-      [...byList].map(([list, refs]) =>
-        list.release(this.name, refs).catch((error) => {
-          this.#logger.warn(`handing back ${refs.length} chunks failed, they come again when their lease ends`, {
-            error,
-          });
-        }),
-      ),
-    );
+    await Promise.all([...byList].map(([list, refs]) => this.#handBack(list, refs)));
+  }
+
+  async #handBack(list: ListLog, refs: readonly ChunkRef[]): Promise<void> {
+    if (refs.length === 0) return;
+    try {
+      await list.release(this.name, refs);
+    } catch (error) {
+      this.#logger.warn(`handing back ${refs.length} chunks failed, they come again when their lease ends`, { error });
+    }
   }
 
   /** No further piece goes out; calls in flight may finish until the deadlines. */

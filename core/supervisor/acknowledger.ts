@@ -19,6 +19,8 @@ export class Acknowledger {
   readonly #bound: { records: number; bytes: number };
   readonly #events: AcknowledgerEvents;
   #waiting = new Map<ListLog, Holding[]>();
+  /** Under way to the log. */
+  #sending: readonly Holding[] = [];
   #flushing: Promise<void> | null = null;
   #retry: NodeJS.Timeout | null = null;
   #ended = false;
@@ -31,7 +33,7 @@ export class Acknowledger {
 
   /** Finished chunks whose acknowledgement is not yet known to have arrived. */
   get pending(): Holding[] {
-    return [...this.#waiting.values()].flat();
+    return [...this.#sending, ...[...this.#waiting.values()].flat()];
   }
 
   finished(holding: Holding): void {
@@ -63,7 +65,9 @@ export class Acknowledger {
   async #flush(): Promise<void> {
     const batches = [...this.#waiting];
     this.#waiting.clear();
+    this.#sending = batches.flatMap(([, holdings]) => holdings);
     await Promise.all(batches.map(([list, holdings]) => this.#acknowledge(list, holdings)));
+    this.#sending = [];
   }
 
   async #acknowledge(list: ListLog, holdings: readonly Holding[]): Promise<void> {

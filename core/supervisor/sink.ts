@@ -457,6 +457,8 @@ export class Sink {
     if (suspicious && !unreleased && this.crew.kind === "gatherer") this.crew.narrowGathers();
     for (const holding of this.#holdings.values()) if (holding.actor === actor) holding.actor = null;
     this.#requeue(pieces);
+    // Another actor may have nothing to do.
+    this.#feed();
   }
 
   /** In an actor's hands when it crashed: at the third time alone, then record by record. */

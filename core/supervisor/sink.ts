@@ -291,9 +291,10 @@ export class Sink {
         this.#delay(piece.holding);
         continue;
       }
-      // Meanwhile the piece may have been handed back, or others come ahead of it.
+      // Meanwhile the piece may have been handed back, others come ahead of it, or its lease run out.
       const at = this.#todo.indexOf(piece);
-      if (at < 0 || this.#todo.find(({ holding }) => !holding.delayed) !== piece) continue;
+      const next = this.#todo.find(({ holding }) => !holding.delayed);
+      if (at < 0 || next !== piece || !this.#leased(piece.holding)) continue;
       piece.load = null;
       if (typeof loaded === "string") {
         this.#todo.splice(at, 1);

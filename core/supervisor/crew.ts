@@ -234,6 +234,11 @@ export class Crew {
       this.suspend(exit.reason);
       return;
     }
+    if (exit.kind === "closed") {
+      // A probe came while it was still closing.
+      this.#seat(i);
+      return;
+    }
     const verdict = this.#policy.ended(performance.now());
     if (!verdict.restart) {
       this.suspend(`its actor ended too often, last because ${exit.reason}`);

@@ -244,6 +244,8 @@ export class Runtime implements Host {
   }
 
   async #close(reason: CloseReason): Promise<void> {
+    // A stop may come while a suspension still closes.
+    if (this.#closing) return;
     this.#closing = true;
     this.#end.abort();
     this.#runner?.close();

@@ -2,6 +2,8 @@ import type { Sent } from "./holding.ts";
 
 /** What one actor has in its hands. */
 export interface Hand {
+  /** Sent, released or not. */
+  all: number;
   /** Sent and not released: their memory is pinned. */
   pieces: number;
   bytes: number;
@@ -9,7 +11,7 @@ export interface Hand {
   alone: number;
 }
 
-const EMPTY: Readonly<Hand> = { pieces: 0, bytes: 0, alone: 0 };
+const EMPTY: Readonly<Hand> = { all: 0, pieces: 0, bytes: 0, alone: 0 };
 
 /** The pieces that the actors of one sink have, by the number under which they were sent. */
 export class Hands {
@@ -44,6 +46,7 @@ export class Hands {
     this.#sent.set(seq, sent);
     let hand = this.#byActor.get(sent.actor);
     if (!hand) this.#byActor.set(sent.actor, (hand = { ...EMPTY }));
+    hand.all++;
     hand.pieces++;
     hand.bytes += sent.loaded!.bytes;
     if (sent.piece.alone) hand.alone++;
@@ -65,7 +68,7 @@ export class Hands {
   /** After `release`: the piece has ended. */
   remove(seq: number): Sent | undefined {
     const sent = this.#sent.get(seq);
-    this.#sent.delete(seq);
+    if (this.#sent.delete(seq)) this.#byActor.get(sent!.actor)!.all--;
     return sent;
   }
 }

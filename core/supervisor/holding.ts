@@ -28,7 +28,7 @@ export interface Piece {
   readonly holding: Holding;
   readonly from: number;
   to: number;
-  /** Not joined with others, and nothing else is with the actor meanwhile. */
+  /** Not joined with others, and nothing else comes to the actor until it is released. */
   readonly alone: boolean;
   /** Actors that crashed with it in their hands, unreleased. */
   readonly crashes: number;

@@ -344,8 +344,10 @@ export class Sink {
     for (const actor of this.crew.open()) {
       if (piece.holding.actor !== null && piece.holding.actor !== actor) continue;
       const credit = this.crew.credit(actor)!;
-      const { pieces, bytes, alone } = this.#hands.of(actor);
+      const { all, pieces, bytes, alone } = this.#hands.of(actor);
       if (alone > 0 || (piece.alone && pieces > 0)) continue;
+      // What may crash the actor must not be mixed up with a gather in work.
+      if (piece.crashes >= CRASHES_UNTIL_ALONE && all > 0) continue;
       if (pieces >= credit.pieces || bytes >= credit.bytes || pieces >= least) continue;
       best = actor;
       least = pieces;
@@ -466,10 +468,14 @@ export class Sink {
   #suspect(piece: Piece, reason: string): Piece[] {
     const { holding, from, to, alone } = piece;
     const crashes = piece.crashes + 1;
-    if (!alone) return [pieceOf(holding, from, to, crashes >= CRASHES_UNTIL_ALONE, crashes)];
+    if (piece.crashes < CRASHES_UNTIL_ALONE) {
+      return [pieceOf(holding, from, to, alone || crashes === CRASHES_UNTIL_ALONE, crashes)];
+    }
     if (to - from > 1) {
       return Array.from({ length: to - from }, (_, i) => pieceOf(holding, from + i, from + i + 1, true, crashes));
     }
+    // Found: so many of these in a row have a limit of their own.
+    this.crew.forgive();
     this.#suspects.push({ piece, reason: `the sink's actor ended with this record alone in its hands: ${reason}` });
     if (this.#suspects.length >= SUSPECTS_IN_A_ROW) {
       this.crew.suspend(`${SUSPECTS_IN_A_ROW} records in a row ended its actor, none passed between`);

@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { FakeActor } from "./testing/actor.ts";
+import { House } from "./testing/house.ts";
+import { LEASE_MS } from "./testing/list.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.spyOn(Math, "random").mockReturnValue(0.5);
+});
+afterEach(() => {
+  vi.clearAllTimers();
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const CRASH = { kind: "crash", reason: "crash" } as const;
+
+/** A house whose actors are open, and where records [0, records) of chunk 1 were given to the first. */
+async function housed(options: ConstructorParameters<typeof House>[0] & { page?: number } = {}, records = 4) {
+  const house = new House(options);
+  const [list] = house.lists;
+  list!.page = options.page ?? 1000;
+  list!.add(1, records);
+  house.start();
+  for (const actor of house.actors) actor.open("writer");
+  await vi.advanceTimersByTimeAsync(300);
+  return { house, list: list!, actor: house.actors[0]! };
+}
+
+/** The actor that started last, open. */
+async function next(house: House): Promise<FakeActor> {
+  const before = house.actors.length;
+  for (let i = 0; i < 600 && house.actors.length === before; i++) await vi.advanceTimersByTimeAsync(100);
+  const actor = house.actors.at(-1)!;
+  actor.open("writer");
+  await vi.advanceTimersByTimeAsync(300);
+  return actor;
+}
+
+test("a chunk that another instance took is forgotten when what was begun of it has ended", async () => {
+  const { house, list, actor } = await housed({ page: 1 }, 10);
+  expect([...actor.held.keys()]).toHaveLength(4);
+  list.steal("1");
+  await vi.advanceTimersByTimeAsync(LEASE_MS / 4);
+  expect(actor.revoked.size).toBe(4);
+  for (const seq of [...actor.held.keys()]) actor.settle([seq]);
+  expect(house.sink.empty).toBe(true);
+  expect(house.sink.credit()).toBe(4);
+});
+
+test("chunks that come when the sink was suspended meanwhile are handed back", async () => {
+  const { house, list, actor } = await housed();
+  let answer = () => {};
+  list.after = (call) => (call === "take" ? new Promise((resolve) => (answer = resolve)) : Promise.resolve());
+  list.add(2, 1);
+  await vi.advanceTimersByTimeAsync(1100);
+  actor.events.fatal("write", { name: "", code: "", message: "no" });
+  await vi.advanceTimersByTimeAsync(5000);
+  answer();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(house.sink.empty).toBe(true);
+  expect(list.in("held")).toEqual([]);
+});
+
+test("a suspension hands nothing back that is just being acknowledged", async () => {
+  const { house, list, actor } = await housed();
+  let answer = () => {};
+  const released: string[] = [];
+  list.before = async (call) => {
+    if (call === "ack") await new Promise<void>((resolve) => (answer = resolve));
+    if (call === "release") released.push(...list.in("held"));
+  };
+  actor.settle([0]);
+  actor.events.fatal("write", { name: "", code: "", message: "no" });
+  await vi.advanceTimersByTimeAsync(10);
+  expect(released).toEqual([]);
+  answer();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(list.in("done")).toEqual(["1"]);
+  expect(house.sink.empty).toBe(true);
+});
+
+test("what an actor had that ended goes to one that is idle, at once", async () => {
+  const { house, actor } = await housed({ actors: 2 });
+  const other = house.actors[1]!;
+  expect(actor.held.size + other.held.size).toBe(1);
+  const [busy, idle] = actor.held.size > 0 ? [actor, other] : [other, actor];
+  busy.exit(CRASH);
+  await vi.advanceTimersByTimeAsync(50);
+  expect(idle.held.size).toBe(1);
+});
+
+test("a lease that ran out while the chunk was read is renewed before anything is given out", async () => {
+  const house = new House();
+  const [list] = house.lists;
+  list!.add(1, 1);
+  let extended = 0;
+  list!.before = async (call) => {
+    if (call === "read" && extended === 0) await new Promise((resolve) => setTimeout(resolve, LEASE_MS));
+    if (call === "extend") {
+      if (performance.now() - began < LEASE_MS * 1.1) throw new Error("away");
+      extended++;
+    }
+  };
+  const began = performance.now();
+  house.start();
+  house.actors[0]!.open("writer");
+  for (let i = 0; i < 500 && house.actors[0]!.held.size === 0; i++) await vi.advanceTimersByTimeAsync(100);
+  expect(house.actors[0]!.held.size).toBe(1);
+  expect(extended).toBeGreaterThan(0);
+});
+
+test("a probe while the suspended actor is still closing starts the next one when it has gone", async () => {
+  const { house, actor } = await housed();
+  actor.closeMs = 2000;
+  actor.events.fatal("write", { name: "", code: "", message: "no" });
+  house.sink.crew.probe();
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(house.sink.crew.state).not.toBe("suspended");
+  const again = await next(house);
+  expect(again).not.toBe(actor);
+  await vi.advanceTimersByTimeAsync(LEASE_MS);
+  expect(again.held.size).toBe(1);
+});
+
+test("neighbours that crash the actor are found one by one, and the sink is not suspended for them", async () => {
+  const { house, list } = await housed({}, 6);
+  let actor = house.actors[0]!;
+  for (let i = 0; i < 200 && list.in("done").length === 0; i++) {
+    const [seq, held] = actor.held.entries().next().value ?? [];
+    if (held === undefined) await vi.advanceTimersByTimeAsync(500);
+    else if (held.part.from <= 3 && held.part.to > 2) {
+      actor.exit(CRASH);
+      expect(house.sink.crew.state).not.toBe("suspended");
+      actor = await next(house);
+    } else {
+      actor.settle([seq!]);
+      await vi.advanceTimersByTimeAsync(50);
+    }
+  }
+  expect(list.in("done")).toEqual(["1"]);
+  expect([...list.chunks.get("1")!.letters].sort()).toEqual([2, 3]);
+});
+
+test("a record is not blamed for a crash while a gather with others was in work", async () => {
+  const { house, list } = await housed({}, 2);
+  let actor = house.actors[0]!;
+  // Three crashes with it unreleased: the chunk comes alone, then by records.
+  for (let i = 0; i < 3; i++) {
+    actor.exit(CRASH);
+    actor = await next(house);
+  }
+  list.add(2, 1);
+  actor.return([...actor.held.keys()]);
+  await vi.advanceTimersByTimeAsync(300);
+  for (let i = 0; i < 10; i++) {
+    const alone = [...actor.held.values()].filter((held) => held.alone && !held.released);
+    if (alone.length > 0) expect(actor.held.size).toBe(1);
+    actor.release([...actor.held].flatMap(([seq, { released }]) => (released ? [] : [seq])));
+    await vi.advanceTimersByTimeAsync(300);
+  }
+});

@@ -26,12 +26,15 @@ export class ListDrain {
   readonly #troubles: Troubles;
   readonly #timers = new Set<NodeJS.Timeout>();
   /** Sinks that may have unread chunks here. */
-  #more = new Set<Sink>();
+  readonly #more = new Set<Sink>();
   /**
    * Of these, the ones that are sure to: they ask for all that they have credit for. The others look with one chunk: credit
    * is tied up for as long as Redis takes to answer, and another list may wait for it.
    */
-  #sure = new Set<Sink>();
+  readonly #sure = new Set<Sink>();
+  /** Sinks for which chunks of the dead are to be looked for. */
+  readonly #overdue = new Set<Sink>();
+  readonly #hungry: () => void;
   #taking = false;
   #takeAgain = false;
   #stopped = false;
@@ -48,6 +51,7 @@ export class ListDrain {
     pace: { leaseMs: number; pollMs: number },
     logger: Logger,
     troubles: Troubles,
+    hungry: () => void,
   ) {
     this.list = list;
     this.#sinks = sinks;
@@ -55,12 +59,16 @@ export class ListDrain {
     this.#pollMs = pace.pollMs;
     this.#logger = logger;
     this.#troubles = troubles;
+    this.#hungry = hungry;
   }
 
   start(): void {
     void this.#claimLoop();
     this.#repeat(this.#leaseMs / 4, () => this.renew());
-    this.#repeat(this.#leaseMs / 4, () => this.#takeOver());
+    this.#repeat(this.#leaseMs / 4, async () => {
+      for (const sink of this.#sinks) this.#overdue.add(sink);
+      this.#hungry();
+    });
     this.#repeat(SWEEP_MS, async () => {
       if (this.#quietMs() < SWEEP_QUIET_MS) await this.list.sweep();
     });
@@ -77,6 +85,7 @@ export class ListDrain {
     this.#stopped = true;
     this.#more.clear();
     this.#sure.clear();
+    this.#overdue.clear();
   }
 
   end(): void {
@@ -85,15 +94,15 @@ export class ListDrain {
     this.#timers.clear();
   }
 
-  /** Some sink has credit again. */
+  /** It is this list's turn: some sink may have credit. */
   take(): void {
     this.#takeAgain = true;
-    if (this.#taking || this.#more.size === 0) return;
+    if (this.#taking || this.#more.size + this.#overdue.size === 0) return;
     this.#taking = true;
     void (async () => {
       while (this.#takeAgain && !this.#stopped) {
         this.#takeAgain = false;
-        await this.#takeOnce();
+        await Promise.all([this.#takeOnce(), this.#takeOver()]);
       }
       this.#taking = false;
     })();
@@ -167,9 +176,9 @@ export class ListDrain {
       // Other instances claim too: there may be chunks whether or not this claim found any.
       for (const sink of this.#sinks) {
         this.#more.add(sink);
-        if (claimed) this.#sure.add(sink);
+        if (claimed > 0) this.#sure.add(sink);
       }
-      this.take();
+      this.#hungry();
       await this.#sleep(pause);
     }
   }
@@ -181,6 +190,9 @@ export class ListDrain {
       if (chunks <= 0) continue;
       sink.reserve(chunks);
       requests.push({ sink, chunks });
+      // Before the answer: what is claimed meanwhile may not be in it.
+      this.#more.delete(sink);
+      this.#sure.delete(sink);
     }
     if (requests.length === 0) return;
     const at = performance.now();
@@ -190,16 +202,12 @@ export class ListDrain {
       this.#troubles.worked(this.list.name);
     } catch (error) {
       this.#troubles.failed(this.list.name, error);
-      this.#more.clear();
-      this.#sure.clear();
     }
     for (const [i, { sink, chunks }] of requests.entries()) {
       const refs = taken[i]!;
       if (refs.length > 0) this.#activeAt = performance.now();
-      if (refs.length < chunks) {
-        this.#more.delete(sink);
-        this.#sure.delete(sink);
-      } else {
+      if (refs.length === chunks && !this.#stopped) {
+        this.#more.add(sink);
         this.#sure.add(sink);
         this.#takeAgain = true;
       }
@@ -213,29 +221,35 @@ export class ListDrain {
       if (refs.length === 0) continue;
       const at = performance.now();
       const lost = await this.list.extend(sink.name, refs);
-      if (lost.length > 0) {
-        this.#logger.warn(`${lost.length} chunks of sink ${sink.name} were taken over by another instance`, {
+      const taken = sink.renewed(refs, lost, at);
+      if (taken > 0) {
+        this.#logger.warn(`${taken} chunks of sink ${sink.name} were taken over by another instance`, {
           list: this.list.name,
         });
       }
-      sink.renewed(refs, lost, at);
     }
   }
 
   async #takeOver(): Promise<void> {
-    for (const sink of this.#sinks) {
-      let taken = 0;
-      // As when taking: first a look with one chunk.
-      for (let chunks = 1, found = 1; found === chunks && !this.#stopped; taken += found) {
-        chunks = Math.min(taken === 0 ? 1 : Number.POSITIVE_INFINITY, sink.credit());
-        if (chunks <= 0) break;
-        found = await this.#takeOverOf(sink, chunks);
-      }
-      if (taken > 0) this.#logger.info(`took over ${taken} chunks for sink ${sink.name}`, { list: this.list.name });
-    }
+    await Promise.all(
+      [...this.#overdue].map(async (sink) => {
+        if (sink.credit() <= 0) return;
+        this.#overdue.delete(sink);
+        let taken = 0;
+        try {
+          // As when taking: first a look with one chunk.
+          taken = await this.#takeOverUpTo(sink, 1);
+          if (taken > 0) taken += await this.#takeOverUpTo(sink, sink.credit());
+        } catch (error) {
+          this.#troubles.failed(this.list.name, error);
+        }
+        if (taken > 0) this.#logger.info(`took over ${taken} chunks for sink ${sink.name}`, { list: this.list.name });
+      }),
+    );
   }
 
-  async #takeOverOf(sink: Sink, chunks: number): Promise<number> {
+  async #takeOverUpTo(sink: Sink, chunks: number): Promise<number> {
+    if (chunks <= 0 || this.#stopped) return 0;
     sink.reserve(chunks);
     const at = performance.now();
     let refs: ChunkRef[] = [];

@@ -7,6 +7,7 @@ import { Sink } from "./sink.ts";
 import { SlabPool } from "./slabs.ts";
 import type { SinkStatus, Status } from "./status.ts";
 import { Troubles } from "./troubles.ts";
+import { inTurns } from "./turns.ts";
 
 /** A larger record becomes a dead letter unread. */
 const LARGEST_RECORD = 256 * 2 ** 20;
@@ -43,28 +44,18 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
   const timers: NodeJS.Timeout[] = [];
   let backlog = { bytes: 0, records: 0 };
   const troubles = new Troubles(logger);
-  let hungry = false;
   let stopping = false;
+  const hungry = inTurns(() => drains);
 
   const sinks = config.sinks.map(
     (sink) =>
       new Sink(sink, delivery, reader, logger, {
-        hungry() {
-          if (hungry) return;
-          hungry = true;
-          setImmediate(() => {
-            hungry = false;
-            // Each list has its turn, those that are sure to have something ahead of those that must look.
-            for (const drain of turns.toSorted((a, b) => Number(b.waiting) - Number(a.waiting))) drain.take();
-            turns.push(turns.shift()!);
-          });
-        },
+        hungry,
         renew: (list) => drains.find((drain) => drain.list === list)?.renewSoon(),
       }),
   );
-  const drains = log.lists.map((list) => new ListDrain(list, sinks, delivery, logger, troubles));
+  const drains = log.lists.map((list) => new ListDrain(list, sinks, delivery, logger, troubles, hungry));
   const failed = (error: unknown) => troubles.failed(LOG, error);
-  const turns = [...drains];
 
   const openLog = async (): Promise<void> => {
     while (!stopping) {

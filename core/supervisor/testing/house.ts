@@ -5,6 +5,7 @@ import { ListDrain } from "../list-drain.ts";
 import { Sink } from "../sink.ts";
 import { SlabPool } from "../slabs.ts";
 import { Troubles } from "../troubles.ts";
+import { inTurns } from "../turns.ts";
 import { FakeActor } from "./actor.ts";
 import { FakeList, LEASE_MS } from "./list.ts";
 
@@ -28,21 +29,14 @@ export class House {
       write: (line) => this.lines.push(line),
     });
     this.lists = Array.from({ length: lists }, (_, i) => new FakeList(`list${i}`));
-    let hungry = false;
+    const hungry = inTurns(() => this.drains);
     this.sink = new Sink(
       configOf(actors),
       { leaseMs: LEASE_MS, letters: { records: letters, bytes: 2 ** 30 } },
       this.reader,
       logger,
       {
-        hungry: () => {
-          if (hungry) return;
-          hungry = true;
-          setImmediate(() => {
-            hungry = false;
-            for (const drain of this.drains) drain.take();
-          });
-        },
+        hungry,
         renew: (list) => this.drains.find((drain) => drain.list === list)!.renewSoon(),
       },
       (hello, _heap, events) => {
@@ -53,7 +47,7 @@ export class House {
     );
     const troubles = new Troubles(logger);
     this.drains = this.lists.map(
-      (list) => new ListDrain(list, [this.sink], { leaseMs: LEASE_MS, pollMs: 200 }, logger, troubles),
+      (list) => new ListDrain(list, [this.sink], { leaseMs: LEASE_MS, pollMs: 200 }, logger, troubles, hungry),
     );
   }
 

@@ -43,6 +43,8 @@ export class Actor {
   limits: Limits | null = null;
   #kind: "writer" | "gatherer" = "writer";
   #heard = performance.now();
+  /** Messages that gave something back. */
+  #returns = 0;
   #waiters: { for: "drained" | "closed"; resolve: () => void }[] = [];
   #loop: ReturnType<Worker["performance"]["eventLoopUtilization"]> | undefined;
 
@@ -80,7 +82,7 @@ export class Actor {
   }
 
   send(seq: number, part: WirePart, alone: boolean): void {
-    this.#post({ t: "batch", seq, part, alone });
+    this.#post({ t: "batch", seq, part, alone, heard: this.#returns });
   }
 
   revoke(seqs: number[]): void {
@@ -145,6 +147,7 @@ export class Actor {
         for (const waiter of this.#waiters) if (waiter.for === message.t) waiter.resolve();
         break;
       default:
+        if (message.t === "returned") this.#returns++;
         this.#events.message(message);
     }
   }

@@ -51,13 +51,14 @@ class Thread {
   }
 
   /** Records [from, to) of a chunk; their paths are /<index>. */
-  async send(seq: number, chunk: string, from: number, to: number, alone = false): Promise<void> {
+  async send(seq: number, chunk: string, from: number, to: number, heard?: number): Promise<void> {
     await this.clock.advance(0);
     const records = Array.from({ length: to - from }, (_, i) => ({ path: `/${from + i}` }));
     const { slab, at, count } = slabOf(records, "msgpack");
     this.slabs.set(seq, slab);
     const part = { slab, at, count, wire: "msgpack" as const, chunk, from, to, redelivered: false };
-    this.#runtime.receive({ t: "batch", seq, part, alone });
+    const all = this.said.filter(({ t }) => t === "returned").length;
+    this.#runtime.receive({ t: "batch", seq, part, alone: false, heard: heard ?? all });
     await this.clock.advance(0);
   }
 
@@ -212,7 +213,7 @@ test("what follows a dropped gather's pieces in their chunk is not written ahead
   await thread.clock.advance(0);
   expect(thread.seqs("returned").sort()).toEqual([1, 2, 3, 4]);
   // Sent before the supervisor heard of it.
-  await thread.send(5, "c", 4, 6);
+  await thread.send(5, "c", 4, 6, 0);
   expect(thread.seqs("returned")).toContain(5);
   await thread.send(6, "c", 0, 4);
   await thread.send(7, "c", 4, 6);
@@ -248,7 +249,7 @@ test("what follows in its chunk a batch that is to come again is not written ahe
   await thread.send(3, "other", 9, 10);
   fail.open();
   await thread.clock.advance(0);
-  await thread.send(4, "c", 3, 4);
+  await thread.send(4, "c", 3, 4, 0);
   expect(thread.seqs("returned").sort()).toEqual([1, 2, 4]);
   await thread.send(5, "c", 0, 4);
   await thread.clock.advance(0);

@@ -11,7 +11,8 @@ export const PROTOCOL = 1;
 export type ToThread =
   | Hello
   | { t: "open"; limits: Limits; deadline: number }
-  | { t: "batch"; seq: number; part: WirePart; alone: boolean }
+  /** `heard`: how many `returned` had arrived when it was sent. */
+  | { t: "batch"; seq: number; part: WirePart; alone: boolean; heard: number }
   /** Leases lost: forget what is not begun; a gather that holds one is dropped unless in flush. */
   | { t: "revoke"; seqs: number[] }
   /** Settle what is in hand, flush. */

@@ -9,7 +9,7 @@ import { GathererRunner } from "./gatherer.ts";
 import type { During, Host, Runner } from "./host.ts";
 import { Periodic } from "./periodic.ts";
 import { Piece } from "./piece.ts";
-import { type FromThread, type Hello, type Limits, PROTOCOL, type ToThread, type WirePart } from "./protocol.ts";
+import { type FromThread, type Hello, type Limits, PROTOCOL, type ToThread } from "./protocol.ts";
 import { Reporter } from "./reporter.ts";
 import { WriterRunner } from "./writer.ts";
 
@@ -24,9 +24,6 @@ export interface RuntimeOptions {
   end(reason: string): void;
   clock?: Clock;
 }
-
-/** Chunks whose leases were lost never come back: so many are remembered. */
-const MOST_RESUMED = 5000;
 
 /** What this host can do beyond version 1 of the contract. */
 const FEATURES: readonly string[] = [];
@@ -52,8 +49,10 @@ export class Runtime implements Host {
   #closing = false;
   /** A call waits for its next try, and nothing has passed since. */
   #failing = false;
-  /** Where chunks go on of which something was given back. */
-  #resume = new Map<string, number>();
+  /** How often something was given back. */
+  #returns = 0;
+  /** From where on chunks were given back, and which time that was. Kept until the supervisor has heard of it. */
+  #returned = new Map<string, { from: number; time: number }>();
   #outbox: { settled: Piece[]; released: number[] } = { settled: [], released: [] };
 
   constructor(options: RuntimeOptions) {
@@ -77,7 +76,7 @@ export class Runtime implements Host {
         void this.#open();
         break;
       case "batch":
-        this.#batch(message.seq, message.part, message.alone);
+        this.#batch(message);
         break;
       case "revoke":
         this.#runner?.revoke(new Set(message.seqs));
@@ -111,15 +110,8 @@ export class Runtime implements Host {
   returned(pieces: readonly Piece[], narrow: boolean, error: unknown): void {
     const ours = pieces.filter((piece) => this.#pieces.get(piece.seq) === piece);
     if (ours.length === 0) return;
-    for (const piece of ours) {
-      this.#forget(piece);
-      const { chunk, from } = piece.part;
-      this.#resume.set(chunk, Math.min(from, this.#resume.get(chunk) ?? from));
-    }
-    while (this.#resume.size > MOST_RESUMED) this.#resume.delete(this.#resume.keys().next().value!);
-    this.#flush();
-    const seqs = ours.map(({ seq }) => seq);
-    this.#options.post({ t: "returned", seqs, narrow, error: error === null ? null : toWireError(error) });
+    for (const piece of ours) this.#forget(piece);
+    this.#giveBack(ours, narrow, error);
   }
 
   waiting(until: number | null, attempt: number, error: unknown): void {
@@ -216,15 +208,14 @@ export class Runtime implements Host {
   }
 
   /** Scans and prepares once; what cannot be read is a dead letter beforehand. */
-  #batch(seq: number, wire: WirePart, alone: boolean): void {
-    const resume = this.#resume.get(wire.chunk);
-    if (resume !== undefined && wire.from > resume) {
-      // Sent before the supervisor heard that an earlier piece was given back: it would overtake that one.
-      this.#flush();
-      this.#options.post({ t: "returned", seqs: [seq], narrow: false, error: null });
+  #batch({ seq, part: wire, alone, heard }: Extract<ToThread, { t: "batch" }>): void {
+    if (heard === this.#returns) this.#returned.clear();
+    const returned = this.#returned.get(wire.chunk);
+    if (returned && heard < returned.time && wire.from > returned.from) {
+      // Sent before the supervisor heard that an earlier piece comes again: it would overtake that one.
+      this.#giveBack([{ seq, part: wire }], false, null);
       return;
     }
-    this.#resume.delete(wire.chunk);
     const bytes = Buffer.from(wire.slab);
     const offsets = new Uint32Array(wire.slab, wire.at, wire.count * 2);
     const { table, unreadable } = this.#scanner.scan({ bytes, offsets, count: wire.count, wire: wire.wire });
@@ -260,6 +251,17 @@ export class Runtime implements Host {
   }
 
   // Settlements of one turn travel in one message.
+
+  #giveBack(pieces: readonly Pick<Piece, "seq" | "part">[], narrow: boolean, error: unknown): void {
+    this.#flush();
+    const time = ++this.#returns;
+    for (const { part } of pieces) {
+      const from = Math.min(part.from, this.#returned.get(part.chunk)?.from ?? part.from);
+      this.#returned.set(part.chunk, { from, time });
+    }
+    const seqs = pieces.map(({ seq }) => seq);
+    this.#options.post({ t: "returned", seqs, narrow, error: error === null ? null : toWireError(error) });
+  }
 
   #forget(piece: Piece): void {
     this.#pieces.delete(piece.seq);

@@ -93,6 +93,7 @@ export class OpenSink {
   /** In the log: delivered and not yet settled, by the number of their delivery. */
   #chunks = new Map<number, Chunk>();
   #seq = 0;
+  #returns = 0;
   #runtime: Runtime;
   #opened = false;
   #draining = false;
@@ -152,6 +153,7 @@ export class OpenSink {
   async kill(): Promise<void> {
     const left = [...this.#chunks.values()];
     this.#chunks = new Map();
+    this.#returns = 0;
     this.#opened = false;
     this.#draining = false;
     this.#failure = null;
@@ -205,7 +207,7 @@ export class OpenSink {
     this.#chunks.set(seq, chunk);
     const { slab, at, count, wire, name, redelivered } = chunk;
     const part = { slab, at, count, wire, chunk: name, from: 0, to: count, redelivered };
-    this.#runtime.receive({ t: "batch", seq, part, alone: false });
+    this.#runtime.receive({ t: "batch", seq, part, alone: false, heard: this.#returns });
   }
 
   #receive(message: FromThread): void {
@@ -227,6 +229,7 @@ export class OpenSink {
           this.taken[key] += message.counts[key];
         break;
       case "returned":
+        this.#returns++;
         this.#again(message.seqs);
         break;
       case "waiting":

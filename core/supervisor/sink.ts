@@ -15,6 +15,8 @@ import type { SinkStatus } from "./status.ts";
 const CRASHES_UNTIL_ALONE = 3;
 /** So many records in a row that crash the actor when alone, and it is the sink that is broken. */
 const SUSPECTS_IN_A_ROW = 20;
+/** Chunks that crashed an actor and went elsewhere are never heard of again: so many are remembered. */
+const MOST_CRASHED = 1000;
 /** A lease is trusted for this share of its length. */
 const LEASE_TRUST = 0.8;
 /** The log did not give a chunk: asked again after this, ms. */
@@ -47,6 +49,8 @@ export class Sink {
   readonly #hands = new Hands();
   /** Records that crashed an actor when alone with it, until something passes. */
   #suspects: { piece: Piece; reason: string }[] = [];
+  /** How often an actor crashed with the chunk in its hands. Outlives a suspension, or the search would begin anew each time. */
+  readonly #crashes = new Map<string, number>();
   #seq = 0;
   #reserved = 0;
   #feeding = false;
@@ -154,7 +158,7 @@ export class Sink {
       };
       this.#holdings.set(ref.chunk, holding);
       if (ref.records === 0) this.#finish(holding);
-      else this.#todo.push(pieceOf(holding, 0, ref.records));
+      else this.#todo.push(...suspected(holding, 0, ref.records, this.#crashes.get(ref.chunk) ?? 0));
     }
     if (refs.length > 0) this.#feed();
     // Another list may have waited for what was reserved.
@@ -395,8 +399,7 @@ export class Sink {
         "records are still in the list; or it was evicted or deleted, then they are lost: set maxmemory-policy noeviction",
     );
     holding.missing = true;
-    const rest = this.#dropTodo((other) => other.holding === holding);
-    for (const { from, to } of [piece, ...rest]) this.#done(holding, to - from);
+    this.#done(holding, piece.to - piece.from);
   }
 
   // What comes back.
@@ -467,13 +470,11 @@ export class Sink {
   /** In an actor's hands when it crashed: at the third time alone, then record by record. */
   #suspect(piece: Piece, reason: string): Piece[] {
     const { holding, from, to, alone } = piece;
+    const { chunk } = holding.ref;
     const crashes = piece.crashes + 1;
-    if (piece.crashes < CRASHES_UNTIL_ALONE) {
-      return [pieceOf(holding, from, to, alone || crashes === CRASHES_UNTIL_ALONE, crashes)];
-    }
-    if (to - from > 1) {
-      return Array.from({ length: to - from }, (_, i) => pieceOf(holding, from + i, from + i + 1, true, crashes));
-    }
+    this.#crashes.set(chunk, Math.max(crashes, this.#crashes.get(chunk) ?? 0));
+    if (this.#crashes.size > MOST_CRASHED) this.#crashes.delete(this.#crashes.keys().next().value!);
+    if (crashes <= CRASHES_UNTIL_ALONE || to - from > 1) return suspected(holding, from, to, crashes, alone);
     // Found: so many of these in a row have a limit of their own.
     this.crew.forgive();
     this.#suspects.push({ piece, reason: `the sink's actor ended with this record alone in its hands: ${reason}` });
@@ -498,9 +499,8 @@ export class Sink {
     for (const { holding, from, to } of ours) {
       holding.again = true;
       this.#totals.redelivered += to - from;
-      if (holding.missing) this.#done(holding, to - from);
     }
-    this.#todo = inOrder([...ours.filter(({ holding }) => !holding.lost && !holding.missing), ...this.#todo]);
+    this.#todo = inOrder([...ours.filter(({ holding }) => !holding.lost), ...this.#todo]);
     for (const { holding } of ours) if (holding.lost) this.#forgetLost(holding);
   }
 
@@ -525,6 +525,7 @@ export class Sink {
   #acknowledged(holdings: readonly Holding[]): void {
     for (const holding of holdings) {
       this.#holdings.delete(holding.ref.chunk);
+      this.#crashes.delete(holding.ref.chunk);
       if (!holding.missing) this.#totals.delivered += holding.ref.records;
     }
     this.#hooks.hungry();
@@ -551,17 +552,16 @@ export class Sink {
     this.#holdings.delete(holding.ref.chunk);
   }
 
-  #dropTodo(which: (piece: Piece) => boolean): Piece[] {
-    const dropped = this.#todo.filter(which);
-    this.#todo = this.#todo.filter((piece) => !which(piece));
-    for (const { load } of dropped) {
+  #dropTodo(which: (piece: Piece) => boolean): void {
+    this.#todo = this.#todo.filter((piece) => {
+      if (!which(piece)) return true;
       // A read that is under way still pins what it brings.
-      load?.then(
+      piece.load?.then(
         (loaded) => typeof loaded !== "string" && this.#reader.unpin(loaded),
         () => {},
       );
-    }
-    return dropped;
+      return false;
+    });
   }
 }
 
@@ -570,6 +570,14 @@ function again({ holding, from, to, alone, crashes }: Piece, narrow: boolean): P
   if (!narrow || !alone || to - from === 1) return [pieceOf(holding, from, to, alone || narrow, crashes)];
   const middle = from + ((to - from) >> 1);
   return [pieceOf(holding, from, middle, true, crashes), pieceOf(holding, middle, to, true, crashes)];
+}
+
+/** Records [from, to) after so many crashes: alone from the third on, then record by record. */
+function suspected(holding: Holding, from: number, to: number, crashes: number, alone = false): Piece[] {
+  if (crashes <= CRASHES_UNTIL_ALONE) {
+    return [pieceOf(holding, from, to, alone || crashes === CRASHES_UNTIL_ALONE, crashes)];
+  }
+  return Array.from({ length: to - from }, (_, i) => pieceOf(holding, from + i, from + i + 1, true, crashes));
 }
 
 /** A chunk's pieces go out in order, whatever the order in which they came back; the chunks stay in theirs. */

@@ -24,6 +24,7 @@ export class FakeList implements ListLog {
   /** Comes after each, when it is done: the answer is lost if it throws. */
   after: (call: LogCall) => Promise<void> = async () => {};
   acknowledged: (chunk: string) => void = () => {};
+  handedOut: (chunk: string) => void = () => {};
   /** What a slab holds at most, records. */
   page = 1000;
 
@@ -158,6 +159,7 @@ export class FakeList implements ListLog {
       if (chunk.state !== state) continue;
       chunk.state = "held";
       chunk.until = performance.now() + LEASE_MS;
+      this.handedOut(chunk.ref.chunk);
       refs.push({ ...chunk.ref, redelivered: state === "free" });
     }
     return refs;

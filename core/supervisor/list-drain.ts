@@ -1,5 +1,6 @@
 import type { ChunkRef, ListLog } from "../log/log.ts";
 import type { Logger } from "../logging/index.ts";
+import { ClaimPace } from "./claim-pace.ts";
 import type { Sink } from "./sink.ts";
 import type { ListStatus, SinkStatus } from "./status.ts";
 import type { Troubles } from "./troubles.ts";
@@ -35,6 +36,7 @@ export class ListDrain {
   /** Sinks for which chunks of the dead are to be looked for. */
   readonly #overdue = new Set<Sink>();
   readonly #hungry: () => void;
+  readonly #pace: ClaimPace<Sink>;
   #taking = false;
   #takeAgain = false;
   #stopped = false;
@@ -55,6 +57,7 @@ export class ListDrain {
   ) {
     this.list = list;
     this.#sinks = sinks;
+    this.#pace = new ClaimPace(sinks, (sink) => sink.crew.open().length > 0);
     this.#leaseMs = pace.leaseMs;
     this.#pollMs = pace.pollMs;
     this.#logger = logger;
@@ -165,10 +168,11 @@ export class ListDrain {
         this.#troubles.worked(this.list.name);
         this.#claimed += claimed;
         this.#live = left;
-        if (claimed > 0) this.#activeAt = performance.now();
-        // A backlog is claimed at once where a sink waits for it; ahead of them, for half of the time at most: the
-        // gateway needs its Redis too.
-        if (left > 0) pause = this.#sinks.some((sink) => sink.credit() > 0) ? 0 : performance.now() - began;
+        if (claimed > 0) {
+          this.#activeAt = performance.now();
+          this.#pace.claimed();
+        }
+        if (left > 0) pause = this.#pace.pause(performance.now() - began);
       } catch (error) {
         this.#troubles.failed(this.list.name, error);
         pause = ERROR_PAUSE_MS;
@@ -179,7 +183,8 @@ export class ListDrain {
         if (claimed > 0) this.#sure.add(sink);
       }
       this.#hungry();
-      await this.#sleep(pause);
+      // A timer would take a millisecond, and claim no faster than that.
+      await (pause > 0 ? this.#sleep(pause) : new Promise((resolve) => setImmediate(resolve)));
     }
   }
 
@@ -199,6 +204,7 @@ export class ListDrain {
     let taken = requests.map((): ChunkRef[] => []);
     try {
       taken = await this.list.take(requests.map(({ sink, chunks }) => ({ sink: sink.name, chunks })));
+      for (const [i, { sink, chunks }] of requests.entries()) this.#pace.taken(sink, taken[i]!.length, chunks);
       this.#troubles.worked(this.list.name);
     } catch (error) {
       this.#troubles.failed(this.list.name, error);

@@ -1,17 +1,20 @@
 const SMALLEST = 64 * 1024;
 const LARGEST = 4 * 2 ** 20;
-/** Free slabs kept for reuse: fresh memory costs three times as much as memory used before. */
-const KEEP_FREE_BYTES = 16 * 2 ** 20;
+/** Sizes between two powers of two: what a slab has too much is memory that counts for nothing. */
+const STEPS = 4;
 
 /**
- * Shared memory for records on their way to the actors. Slabs come in powers of two and are used again; one record
- * that needs more than the largest gets a slab of its own, which is not kept. The pool itself sets no bound: who takes
- * from it does, by credit.
+ * Shared memory for records on their way to the actors. Slabs come in a few sizes and are used again, for fresh memory costs
+ * three times as much as memory used before, and what is given up is not free before the collector of every thread that saw
+ * it has run; so only what lay unused for a while is. One record that needs more than the largest gets a slab of its own,
+ * which is not kept. The pool itself sets no bound: who takes from it does, by credit.
  */
 export class SlabPool {
   #free: SharedArrayBuffer[] = [];
   #freeBytes = 0;
   #bytes = 0;
+  /** Lay free ever since the last trim. */
+  #unused = 0;
 
   /** All slabs, in use or kept. */
   get bytes(): number {
@@ -25,10 +28,12 @@ export class SlabPool {
   /** At least so many bytes (at most LARGEST is granted of what is merely hoped for). */
   take(hoped: number, needed = 0): SharedArrayBuffer {
     const size = needed > LARGEST ? needed : classOf(Math.max(needed, Math.min(hoped, LARGEST)));
-    const found = this.#free.findIndex((slab) => slab.byteLength === size);
+    // The one used last: the others may turn out not to be needed.
+    const found = this.#free.findLastIndex((slab) => slab.byteLength === size);
     if (found >= 0) {
       const [slab] = this.#free.splice(found, 1);
       this.#freeBytes -= size;
+      this.#unused = Math.min(this.#unused, this.#freeBytes);
       return slab!;
     }
     const slab = new SharedArrayBuffer(size);
@@ -43,16 +48,23 @@ export class SlabPool {
     }
     this.#free.push(slab);
     this.#freeBytes += slab.byteLength;
-    while (this.#freeBytes > KEEP_FREE_BYTES) {
+  }
+
+  /** Gives up what was never needed since the last call. */
+  trim(): void {
+    while (this.#unused > 0) {
       const oldest = this.#free.shift()!;
+      this.#unused -= oldest.byteLength;
       this.#freeBytes -= oldest.byteLength;
       this.#bytes -= oldest.byteLength;
     }
+    this.#unused = this.#freeBytes;
   }
 }
 
 function classOf(bytes: number): number {
   let size = SMALLEST;
   while (size < bytes) size *= 2;
-  return size;
+  const step = size / 2 / STEPS;
+  return Math.max(SMALLEST, Math.ceil(bytes / step) * step);
 }

@@ -15,6 +15,8 @@ const LARGEST_RECORD = 256 * 2 ** 20;
 const LOG = "the log";
 const REGISTER_MS = 10_000;
 const USAGE_MS = 2000;
+/** Memory that was not needed for so long is given up. */
+const TRIM_MS = 5000;
 const REOPEN_MS = 1000;
 /** Of the time for a stop, what closing and handing back may take. */
 const CLOSE_SHARE = 0.12;
@@ -78,6 +80,7 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
     register();
     timers.push(
       setInterval(register, REGISTER_MS),
+      setInterval(() => pool.trim(), TRIM_MS),
       setInterval(async () => {
         try {
           backlog = await log.usage();

@@ -69,7 +69,8 @@ export class GathererRunner implements Runner {
     while (this.#adding || this.#flushing || this.#filling) {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
-    this.#refusals.believe();
+    // Whether the sink works was not seen: they come again.
+    this.#refusals.forget();
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { defineSink, type GatherShape, Redeliver, Retryable, Type } from "../index.ts";
+import { defineSink, type GatherShape, Redeliver, Refused, Retryable, Type } from "../index.ts";
 import { slabOf } from "../testing/chunk.ts";
 import { TestClock } from "../testing/index.ts";
 import { NO_PREPARATION } from "../testing/prepare.ts";
@@ -8,13 +8,18 @@ import { type AnyDefinition, type FromThread, PROTOCOL, Runtime } from "./index.
 /** A runtime and what it says of each piece, as the supervisor sees it. */
 class Thread {
   readonly clock = new TestClock();
+  /** How far the wall clock was set, ms. */
+  shift = 0;
   readonly said: FromThread[] = [];
   readonly #runtime: Runtime;
   readonly slabs = new Map<number, SharedArrayBuffer>();
 
-  constructor(definition: unknown, limits: { records?: number; concurrency?: number; gather?: Partial<GatherShape> }) {
+  constructor(
+    definition: unknown,
+    limits: { records?: number; linger?: number; concurrency?: number; gather?: Partial<GatherShape> },
+  ) {
     this.#runtime = new Runtime({
-      clock: this.clock,
+      clock: { now: () => this.clock.now() + this.shift, after: (ms, task) => this.clock.after(ms, task) },
       load: async () => definition as AnyDefinition,
       end: (reason) => {
         throw new Error(reason);
@@ -25,7 +30,7 @@ class Thread {
           this.#runtime.receive({
             t: "open",
             limits: {
-              batch: { records: limits.records ?? 1000, bytes: 4 << 20, linger: 0 },
+              batch: { records: limits.records ?? 1000, bytes: 4 << 20, linger: limits.linger ?? 0 },
               gather: { records: 1000, bytes: 1 << 30, ms: 1000, ...limits.gather },
               concurrency: limits.concurrency ?? 1,
               ms: { open: 30_000, write: 60_000, add: 10_000, flush: 60_000, grace: 5000 },
@@ -51,14 +56,20 @@ class Thread {
   }
 
   /** Records [from, to) of a chunk; their paths are /<index>. */
-  async send(seq: number, chunk: string, from: number, to: number, heard?: number): Promise<void> {
+  async send(
+    seq: number,
+    chunk: string,
+    from: number,
+    to: number,
+    { alone = false, heard }: { alone?: boolean; heard?: number } = {},
+  ): Promise<void> {
     await this.clock.advance(0);
     const records = Array.from({ length: to - from }, (_, i) => ({ path: `/${from + i}` }));
     const { slab, at, count } = slabOf(records, "msgpack");
     this.slabs.set(seq, slab);
     const part = { slab, at, count, wire: "msgpack" as const, chunk, from, to, redelivered: false };
     const all = this.said.filter(({ t }) => t === "returned").length;
-    this.#runtime.receive({ t: "batch", seq, part, alone: false, heard: heard ?? all });
+    this.#runtime.receive({ t: "batch", seq, part, alone, heard: heard ?? all });
     await this.clock.advance(0);
   }
 
@@ -213,7 +224,7 @@ test("what follows a dropped gather's pieces in their chunk is not written ahead
   await thread.clock.advance(0);
   expect(thread.seqs("returned").sort()).toEqual([1, 2, 3, 4]);
   // Sent before the supervisor heard of it.
-  await thread.send(5, "c", 4, 6, 0);
+  await thread.send(5, "c", 4, 6, { heard: 0 });
   expect(thread.seqs("returned")).toContain(5);
   await thread.send(6, "c", 0, 4);
   await thread.send(7, "c", 4, 6);
@@ -249,7 +260,7 @@ test("what follows in its chunk a batch that is to come again is not written ahe
   await thread.send(3, "other", 9, 10);
   fail.open();
   await thread.clock.advance(0);
-  await thread.send(4, "c", 3, 4, 0);
+  await thread.send(4, "c", 3, 4, { heard: 0 });
   expect(thread.seqs("returned").sort()).toEqual([1, 2, 4]);
   await thread.send(5, "c", 0, 4);
   await thread.clock.advance(0);
@@ -270,4 +281,70 @@ test("a gather is dropped for a lost lease also when a batch is just being added
   await thread.clock.advance(5000);
   expect(thread.seqs("returned")).toEqual([1]);
   expect(thread.seqs("release")).toEqual([]);
+});
+
+for (const kind of ["writer", "gatherer"] as const) {
+  test(`a ${kind}'s refusals are not believed because it is stopped`, async () => {
+    const refuse = async () => {
+      throw new Refused("I take nothing");
+    };
+    const thread = new Thread(
+      defineSink({
+        type: "s",
+        config: Type.Object({}),
+        open: async () => (kind === "writer" ? { write: refuse } : { gather: () => ({ add() {}, flush: refuse }) }),
+      }),
+      { gather: { ms: 1 } },
+    );
+    await thread.send(1, "c", 0, 1, { alone: true });
+    await thread.clock.advance(10);
+    await thread.drain();
+    expect(thread.said.at(-1)).toEqual({ t: "drained" });
+    expect(thread.rejected()).toEqual([]);
+    expect(thread.seqs("settled")).toEqual([]);
+  });
+
+  test(`a ${kind} waits no longer when the clock is set back`, async () => {
+    let done = 0;
+    const thread = new Thread(
+      defineSink({
+        type: "s",
+        config: Type.Object({}),
+        async open() {
+          return kind === "writer"
+            ? { write: async () => void done++ }
+            : { gather: () => ({ add() {}, flush: async () => void done++ }) };
+        },
+      }),
+      { linger: 1000, gather: { ms: 1000 } },
+    );
+    await thread.send(1, "c", 0, 1);
+    thread.shift = -3_600_000;
+    await thread.clock.advance(2000);
+    expect(done).toBe(1);
+  });
+}
+
+test("a record of a gather has a whole number", async () => {
+  const thread = new Thread(
+    defineSink({
+      type: "s",
+      config: Type.Object({}),
+      async open() {
+        return {
+          gather: () => ({
+            add() {},
+            async flush(call) {
+              expect(() => call.reject(0.5, "no")).toThrow(RangeError);
+              call.reject(1, "no");
+            },
+          }),
+        };
+      },
+    }),
+    {},
+  );
+  await thread.send(1, "c", 0, 2);
+  await thread.clock.advance(2000);
+  expect(thread.rejected()).toEqual([{ seq: 1, index: 1, reason: "no" }]);
 });

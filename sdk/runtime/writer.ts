@@ -78,7 +78,8 @@ export class WriterRunner implements Runner {
     while (this.#busy > 0 || this.#lanes.length > 0 || !this.#queue.empty) {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
-    this.#refusals.believe();
+    // Whether the sink works was not seen: they come again.
+    this.#refusals.forget();
   }
 
   close(): void {

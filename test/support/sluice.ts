@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { creditFor, limitsFor } from "../../core/actor/limits.ts";
 import type { Readiness } from "../../core/admin/readiness.ts";
 import type { Config } from "../../core/config/config.ts";
+import csv from "../../plugins/csv/index.ts";
 import { isDrained, LIST } from "./gateway.ts";
 import { guard } from "./guard.ts";
 import { type TestSink, testConfig, until } from "./pump.ts";
@@ -20,8 +22,14 @@ const WITH_TEST_SINKS = fileURLToPath(new URL("./pump-process.ts", import.meta.u
 export const LEASE_MS = 1000;
 /** Records of a chunk, unless a test says otherwise. */
 export const CHUNK = 100;
-/** Chunks that a CSV sink may hold: two batches of 5,000 records, of up to 1,000 a chunk. */
-export const CSV_CREDIT = 10;
+/** Chunks that a CSV sink may hold: what one kill may repeat. */
+export const CSV_CREDIT = creditOf(csv);
+
+function creditOf({ batch, concurrency = 1 }: typeof csv): number {
+  const asked = { batch: typeof batch === "object" ? batch : null, gather: null, concurrency };
+  const limits = limitsFor({ t: "ready", api: 1, reads: "analytics", single: false, decodes: true, ...asked }, 0);
+  return creditFor(limits, "writer").chunks;
+}
 
 export async function useRedis(options?: RedisOptions): Promise<TestRedis> {
   const redis = await startRedis(options);

@@ -101,15 +101,13 @@ export class GathererRunner implements Runner {
   }
 
   #due(filling: Gathering): boolean {
-    const { records, bytes, ms } = this.#host.limits.gather;
-    const { clock } = this.#host;
+    const { records, bytes } = this.#host.limits.gather;
     return (
       this.#draining ||
       filling.full ||
       filling.pieces[0]?.alone === true ||
       filling.records >= records ||
-      filling.bytes >= bytes ||
-      clock.now() - filling.begun >= ms
+      filling.bytes >= bytes
     );
   }
 
@@ -126,8 +124,12 @@ export class GathererRunner implements Runner {
   async #add(piece: Piece): Promise<void> {
     const { clock, limits } = this.#host;
     if (!this.#filling) {
-      this.#filling = new Gathering(this.#gatherer.gather(), clock.now());
-      this.#timer = clock.after(limits.gather.ms, () => this.#pump());
+      const begun = new Gathering(this.#gatherer.gather());
+      this.#filling = begun;
+      this.#timer = clock.after(limits.gather.ms, () => {
+        begun.full = true;
+        this.#pump();
+      });
     }
     const filling = this.#filling;
     this.#adding = true;

@@ -14,16 +14,15 @@ export class Gathering {
   /** The ref of each piece's first record. */
   readonly #bases: number[] = [];
   readonly #verdicts = new Map<number, Verdict>();
-  readonly begun: number;
   records = 0;
   bytes = 0;
+  /** To be flushed: by the sink's word, or by time. */
   full = false;
   /** Its records come again. */
   dropped = false;
 
-  constructor(gather: Gather<never>, begun: number) {
+  constructor(gather: Gather<never>) {
     this.gather = gather;
-    this.begun = begun;
   }
 
   /** The piece's records as a batch for `add`. */
@@ -38,7 +37,8 @@ export class Gathering {
   }
 
   settle(ref: number, outcome: Outcome, reason: string): void {
-    if (ref < 0 || ref >= this.records) throw new RangeError(`no record of this gather has ref ${ref}`);
+    if (!Number.isInteger(ref) || ref < 0 || ref >= this.records)
+      throw new RangeError(`no record of this gather has ref ${ref}`);
     if (!this.#verdicts.has(ref)) this.#verdicts.set(ref, { outcome, reason });
   }
 

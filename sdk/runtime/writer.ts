@@ -118,7 +118,8 @@ export class WriterRunner implements Runner {
     const { linger } = this.#host.limits.batch;
     if (linger === 0 || this.#draining || this.#queue.full(this.#shape())) return true;
     const left = (this.#queue.since ?? 0) + linger - this.#host.clock.now();
-    if (left <= 0) return true;
+    // More than it can be: the clock was set back.
+    if (left <= 0 || left > linger) return true;
     this.#linger ??= this.#host.clock.after(left, () => {
       this.#linger = null;
       this.#pump();

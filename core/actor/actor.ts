@@ -111,6 +111,8 @@ export class Actor {
   /** Ends the thread. Not awaited: native code may hold it for a while, and its memory is ours again only after `exit`. */
   kill(exit: Exit): void {
     this.#exit ??= exit;
+    // Nothing more is for a thread that may be held by native code for long.
+    if (this.state !== "ended") this.state = "closing";
     void this.#worker.terminate();
   }
 
@@ -141,15 +143,21 @@ export class Actor {
       case "fatal":
         if (this.#startTimer) clearTimeout(this.#startTimer);
         this.#events.fatal(message.during, message.error);
+        // What it has given up will not be drained.
+        this.#tell("drained");
         break;
       case "drained":
       case "closed":
-        for (const waiter of this.#waiters) if (waiter.for === message.t) waiter.resolve();
+        this.#tell(message.t);
         break;
       default:
         if (message.t === "returned") this.#returns++;
         this.#events.message(message);
     }
+  }
+
+  #tell(what: "drained" | "closed"): void {
+    for (const waiter of this.#waiters) if (waiter.for === what) waiter.resolve();
   }
 
   #reached(what: "drained" | "closed", deadline: number): Promise<void> {

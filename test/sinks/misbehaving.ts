@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type AnalyticsRecord, type Batch, type Call, defineSink, Fatal, Refused, Retryable, Type } from "@sluice/sdk";
 import { note } from "./ledger.ts";
 
@@ -153,6 +154,20 @@ export default [
   sink("floods-log", () => () => {
     for (let i = 0; i < 10_000; i++) console.log(`line ${i}\nlevel=error message=forged`);
     return undefined;
+  }),
+  defineSink({
+    type: "fatal-in-stop",
+    config,
+    batch: { records: 10 },
+    async open({ config: { file } }) {
+      return {
+        async write() {
+          writeFileSync(file, "");
+          await sleep(500);
+          throw new Fatal("no such table");
+        },
+      };
+    },
   }),
   defineSink({
     type: "never-opens",

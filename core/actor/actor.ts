@@ -42,7 +42,8 @@ export class Actor {
   #exit: Exit | null = null;
   limits: Limits | null = null;
   #kind: "writer" | "gatherer" = "writer";
-  #heard = performance.now();
+  /** Looks since it said something: counted, for a process that was stopped must not take its actors for stuck. */
+  #looks = 0;
   /** Messages that gave something back. */
   #returns = 0;
   #waiters: { for: "drained" | "closed"; resolve: () => void }[] = [];
@@ -121,7 +122,7 @@ export class Actor {
   }
 
   #receive(message: FromThread): void {
-    this.#heard = performance.now();
+    this.#looks = 0;
     if (this.#exit) return;
     switch (message.t) {
       case "ready":
@@ -185,9 +186,9 @@ export class Actor {
     const { write, add, flush, open, grace } = this.limits.ms;
     const calls = this.#kind === "gatherer" ? Math.max(add, flush) : write;
     const longest = (this.state === "opening" ? open : calls) + grace;
-    const silent = performance.now() - this.#heard;
+    const silent = ++this.#looks * WATCH_MS;
     if (silent > longest) {
-      this.kill({ kind: "silent", reason: `it has said nothing for ${Math.round(silent / 1000)} s: stuck in a loop` });
+      this.kill({ kind: "silent", reason: `it has said nothing for ${silent / 1000} s: stuck in a loop` });
     }
   }
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { TestPump, type TestSink, until } from "../support/pump.ts";
@@ -90,6 +91,15 @@ for (const type of ["fatal-write", "fatal-open"]) {
     expect(pump.sink("bad").lag.records).toBe(COUNT);
   });
 }
+
+test("fatal-in-stop: a stop does not wait for what has failed for good", async () => {
+  await start("fatal-in-stop", numbered(20));
+  await until(() => existsSync(pump.file("bad")), "its first call");
+  const began = performance.now();
+  const { released } = await pump.supervisor.stop(5000);
+  expect(performance.now() - began).toBeLessThan(3000);
+  expect(released).toBe(20);
+});
 
 for (const type of ["fails-all", "never-opens", "hangs-open"]) {
   test(`${type}: the other sink does not notice`, async () => {

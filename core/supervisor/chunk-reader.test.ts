@@ -75,3 +75,17 @@ test("a failed read gives its memory back and can be tried again", async () => {
   fail = false;
   expect(loaded(await reader.load(list, chunk("c", 10), 0)).to).toBe(10);
 });
+
+test("memory that cannot be had for a large record is given back once", async () => {
+  class Small extends SlabPool {
+    override take(hoped: number, needed = 0): SharedArrayBuffer {
+      if (needed > 0) throw new RangeError("Array buffer allocation failed");
+      return super.take(hoped, needed);
+    }
+  }
+  const pool = new Small();
+  const reader = new ChunkReader(pool, 2 ** 28);
+  await expect(reader.load(listOf(10 * 2 ** 20), chunk("big", 1), 0)).rejects.toThrow("allocation failed");
+  expect(pool.used).toBe(0);
+  expect(pool.take(1)).not.toBe(pool.take(1));
+});

@@ -69,8 +69,9 @@ export class ChunkReader {
       let result = await list.read(ref, from, slab);
       if ("need" in result) {
         if (result.need > this.#largestRecord) return this.#give(slab, "too large");
+        const larger = this.#pool.take(0, result.need);
         this.#pool.give(slab);
-        slab = this.#pool.take(0, result.need);
+        slab = larger;
         result = await list.read(ref, from, slab);
       }
       if ("missing" in result) return this.#give(slab, "missing");

@@ -6,21 +6,13 @@ import type { Logger } from "../logging/index.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import type { ChunkReader } from "./chunk-reader.ts";
 import { Crew, type CrewEvents, type Spawn } from "./crew.ts";
+import { Feeder } from "./feeder.ts";
 import { Hands } from "./hands.ts";
-import { type Holding, type Piece, pieceOf, type Sent } from "./holding.ts";
+import { type Holding, type Piece, pieceOf } from "./holding.ts";
 import { Latency } from "./latency.ts";
 import type { SinkStatus } from "./status.ts";
+import { SUSPECTS_IN_A_ROW, Suspects } from "./suspects.ts";
 
-/** A piece unreleased at so many crashes comes alone, then record by record. */
-const CRASHES_UNTIL_ALONE = 3;
-/** So many records in a row that crash the actor when alone, and it is the sink that is broken. */
-const SUSPECTS_IN_A_ROW = 20;
-/** Chunks that crashed an actor and went elsewhere are never heard of again: so many are remembered. */
-const MOST_CRASHED = 1000;
-/** A lease is trusted for this share of its length. */
-const LEASE_TRUST = 0.8;
-/** The log did not give a chunk: asked again after this, ms. */
-const READ_RETRY_MS = 500;
 /** For the log's answer at the end, even when the calls used up the time, ms. */
 const LEAST_PATIENCE_MS = 500;
 
@@ -41,20 +33,12 @@ export class Sink {
   readonly #reader: ChunkReader;
   readonly #logger: Logger;
   readonly #hooks: SinkHooks;
-  readonly #leaseMs: number;
   readonly #acknowledger: Acknowledger;
   readonly #holdings = new Map<string, Holding>();
-  /** In the order in which they go out. */
-  #todo: Piece[] = [];
   readonly #hands = new Hands();
-  /** Records that crashed an actor when alone with it, until something passes. */
-  #suspects: { piece: Piece; reason: string }[] = [];
-  /** How often an actor crashed with the chunk in its hands. Outlives a suspension, or the search would begin anew each time. */
-  readonly #crashes = new Map<string, number>();
-  #seq = 0;
+  readonly #suspects = new Suspects();
+  readonly #feeder: Feeder;
   #reserved = 0;
-  #feeding = false;
-  #feedAgain = false;
   #stopped = false;
   readonly #latency = new Latency();
   readonly #totals = {
@@ -80,10 +64,9 @@ export class Sink {
     this.#reader = reader;
     this.#logger = logger;
     this.#hooks = hooks;
-    this.#leaseMs = options.leaseMs;
     const events: CrewEvents = {
       opened: () => {
-        this.#feed();
+        this.#feeder.feed();
         hooks.hungry();
       },
       message: (_actor, message) => this.#message(message),
@@ -91,6 +74,13 @@ export class Sink {
       suspended: () => void this.release(),
     };
     this.crew = new Crew(config, logger, events, spawn);
+    this.#feeder = new Feeder(
+      { crew: this.crew, hands: this.#hands, reader, leaseMs: options.leaseMs, logger },
+      {
+        renew: ({ list }) => hooks.renew(list),
+        unreadable: (piece, why) => this.#unreadable(piece, why),
+      },
+    );
     this.#acknowledger = new Acknowledger(config.name, options.letters, {
       acknowledged: (holdings) => this.#acknowledged(holdings),
       failed: (error) =>
@@ -121,7 +111,7 @@ export class Sink {
     }
     const inHand = this.#hands.total();
     if (inHand.bytes >= bytes) return 0;
-    const free = Math.min(pieces - inHand.pieces - this.#todo.length, chunks - this.#holdings.size);
+    const free = Math.min(pieces - inHand.pieces - this.#feeder.waiting, chunks - this.#holdings.size);
     return Math.max(0, free - this.#reserved);
   }
 
@@ -158,9 +148,9 @@ export class Sink {
       };
       this.#holdings.set(ref.chunk, holding);
       if (ref.records === 0) this.#finish(holding);
-      else this.#todo.push(...suspected(holding, 0, ref.records, this.#crashes.get(ref.chunk) ?? 0));
+      else this.#feeder.append(this.#suspects.split(holding));
     }
-    if (refs.length > 0) this.#feed();
+    if (refs.length > 0) this.#feeder.feed();
     // Another list may have waited for what was reserved.
     if (refs.length < reserved) this.#hooks.hungry();
   }
@@ -190,15 +180,15 @@ export class Sink {
     }
     const taken = lost.flatMap((ref) => this.#holdings.get(ref.chunk) ?? []).filter(({ open }) => open > 0);
     for (const holding of taken) this.#lose(holding);
-    this.#feed();
+    this.#feeder.feed();
     if (taken.length > 0) this.#hooks.hungry();
     return taken.length;
   }
 
   /** Hands everything back that is not finished; others, or this sink later, take it again. */
   async release(): Promise<void> {
-    this.#dropTodo(() => true);
-    this.#suspects = [];
+    this.#feeder.drop(() => true);
+    this.#suspects.acquit();
     const byList = new Map<ListLog, ChunkRef[]>();
     const finished = new Set(this.#acknowledger.pending);
     for (const [chunk, holding] of this.#holdings) {
@@ -224,6 +214,7 @@ export class Sink {
   /** No further piece goes out; calls in flight may finish until the deadlines. */
   async stop(drainUntil: number, closeUntil: number): Promise<number> {
     this.#stopped = true;
+    this.#feeder.stop();
     await this.crew.stop("stop", drainUntil, closeUntil);
     this.#acknowledger.end();
     // A log that does not answer must not hold up the stop: what it does not hear comes again when the lease ends.
@@ -259,138 +250,12 @@ export class Sink {
     return records;
   }
 
-  // Handing out.
-
-  #feed(): void {
-    this.#feedAgain = true;
-    if (this.#feeding) return;
-    this.#feeding = true;
-    void (async () => {
-      while (this.#feedAgain) {
-        this.#feedAgain = false;
-        await this.#feedAll();
-      }
-      this.#feeding = false;
-    })();
-  }
-
-  async #feedAll(): Promise<void> {
-    for (;;) {
-      const piece = this.#todo.find(({ holding }) => !holding.delayed);
-      if (!piece || this.#stopped) return;
-      const actor = this.#actorFor(piece);
-      if (actor === null) return;
-      if (!this.#leased(piece.holding)) {
-        this.#hooks.renew(piece.holding.list);
-        this.#delay(piece.holding);
-        continue;
-      }
-      this.#loadAhead();
-      let loaded: Awaited<NonNullable<Piece["load"]>>;
-      try {
-        loaded = await piece.load!;
-      } catch (error) {
-        piece.load = null;
-        this.#logger.warn(`reading a chunk of ${piece.holding.list.name} failed, it is tried again`, { error });
-        this.#delay(piece.holding);
-        continue;
-      }
-      // Meanwhile the piece may have been handed back, others come ahead of it, or its lease run out.
-      const at = this.#todo.indexOf(piece);
-      const next = this.#todo.find(({ holding }) => !holding.delayed);
-      if (at < 0 || next !== piece || !this.#leased(piece.holding)) continue;
-      piece.load = null;
-      if (typeof loaded === "string") {
-        this.#todo.splice(at, 1);
-        this.#unreadable(piece, loaded);
-        continue;
-      }
-      const { holding, from } = piece;
-      const to = Math.min(piece.to, loaded.to);
-      const again = this.#actorFor(piece);
-      if (again === null || (holding.actor ?? again) !== again) {
-        this.#reader.unpin(loaded);
-        continue;
-      }
-      const rest = to < piece.to ? [pieceOf(holding, to, piece.to, piece.alone, piece.crashes)] : [];
-      this.#todo.splice(at, 1, ...rest);
-      const sent = to === piece.to ? piece : pieceOf(holding, from, to, piece.alone, piece.crashes);
-      this.#send(sent, again, loaded);
-    }
-  }
-
-  #send(piece: Piece, actor: number, loaded: NonNullable<Sent["loaded"]>): void {
-    const { holding, from, to, alone } = piece;
-    const seq = this.#seq++;
-    holding.actor = actor;
-    this.#hands.add(seq, { piece, actor, at: performance.now(), bytes: loaded.bytes, loaded });
-    this.crew.send(
-      actor,
-      seq,
-      {
-        slab: loaded.slab,
-        at: loaded.at + 8 * (from - loaded.from),
-        count: to - from,
-        wire: holding.list.wire,
-        chunk: holding.ref.chunk,
-        from,
-        to,
-        redelivered: holding.again,
-      },
-      alone,
-    );
-  }
-
-  /** Which actor can take this piece now: the one that has its chunk, else the one with the least in hand. */
-  #actorFor(piece: Piece): number | null {
-    let best: number | null = null;
-    let least = Number.POSITIVE_INFINITY;
-    for (const actor of this.crew.open()) {
-      if (piece.holding.actor !== null && piece.holding.actor !== actor) continue;
-      const credit = this.crew.credit(actor)!;
-      const { all, pieces, bytes, alone } = this.#hands.of(actor);
-      if (alone > 0 || (piece.alone && pieces > 0)) continue;
-      // What may crash the actor must not be mixed up with a gather in work.
-      if (piece.crashes >= CRASHES_UNTIL_ALONE && all > 0) continue;
-      if (pieces >= credit.pieces || bytes >= credit.bytes || pieces >= least) continue;
-      best = actor;
-      least = pieces;
-    }
-    return best;
-  }
-
-  #leased(holding: Holding): boolean {
-    return performance.now() - holding.leasedAt < this.#leaseMs * LEASE_TRUST;
-  }
-
-  /** What cannot be given out now must not hold up the chunks behind it. All of a chunk waits: its pieces come in order. */
-  #delay(holding: Holding): void {
-    holding.delayed = true;
-    setTimeout(() => {
-      holding.delayed = false;
-      this.#feed();
-    }, READ_RETRY_MS).unref();
-  }
-
-  /** Reads of the next pieces overlap with the work on this one. */
-  #loadAhead(): void {
-    let ahead = 0;
-    for (const piece of this.#todo) {
-      if (piece.holding.delayed) continue;
-      if (ahead++ >= 4) return;
-      if (piece.load) continue;
-      piece.load = this.#reader.load(piece.holding.list, piece.holding.ref, piece.from);
-      // It is awaited later, or given up.
-      piece.load.catch(() => {});
-    }
-  }
-
   #unreadable(piece: Piece, why: "missing" | "too large"): void {
     const { holding } = piece;
     if (why === "too large") {
       this.#logger.error(`a record of ${holding.list.name} is larger than Sluice takes: it becomes a dead letter`);
       holding.letters.push({ index: piece.from, reason: "larger than the largest record that is read" });
-      if (piece.from + 1 < piece.to) this.#todo.unshift(pieceOf(holding, piece.from + 1, piece.to));
+      if (piece.from + 1 < piece.to) this.#feeder.putBack([pieceOf(holding, piece.from + 1, piece.to)]);
       this.#done(holding, 1);
       return;
     }
@@ -412,7 +277,7 @@ export class Sink {
     } else {
       this.#returned(message.seqs, message.narrow);
     }
-    this.#feed();
+    this.#feeder.feed();
     this.#hooks.hungry();
   }
 
@@ -433,7 +298,7 @@ export class Sink {
       this.#latency.observe(now - sent.at);
       this.#done(sent.piece.holding, sent.piece.to - sent.piece.from);
     }
-    if (this.#suspects.length > 0 && counts.written + counts.skipped > 0) this.#convict();
+    if (this.#suspects.inARow > 0 && counts.written + counts.skipped > 0) this.#convict();
   }
 
   /** Dropped unwritten: to be given again, and narrower where the data may be at fault. */
@@ -457,37 +322,30 @@ export class Sink {
       unreleased ||= sent.loaded !== null;
       this.#unpin(seq);
       this.#hands.remove(seq);
-      if (suspect) pieces.push(...this.#suspect(sent.piece, exit.reason));
+      if (suspect) pieces.push(...this.#blame(sent.piece, exit.reason));
       else pieces.push(...again(sent.piece, false));
     }
     if (suspicious && !unreleased && this.crew.kind === "gatherer") this.crew.narrowGathers();
     for (const holding of this.#holdings.values()) if (holding.actor === actor) holding.actor = null;
     this.#requeue(pieces);
     // Another actor may have nothing to do.
-    this.#feed();
+    this.#feeder.feed();
   }
 
-  /** In an actor's hands when it crashed: at the third time alone, then record by record. */
-  #suspect(piece: Piece, reason: string): Piece[] {
-    const { holding, from, to, alone } = piece;
-    const { chunk } = holding.ref;
-    const crashes = piece.crashes + 1;
-    this.#crashes.set(chunk, Math.max(crashes, this.#crashes.get(chunk) ?? 0));
-    if (this.#crashes.size > MOST_CRASHED) this.#crashes.delete(this.#crashes.keys().next().value!);
-    if (crashes <= CRASHES_UNTIL_ALONE || to - from > 1) return suspected(holding, from, to, crashes, alone);
+  #blame(piece: Piece, reason: string): Piece[] {
+    const pieces = this.#suspects.blame(piece, reason);
     // Found: so many of these in a row have a limit of their own.
-    this.crew.forgive();
-    this.#suspects.push({ piece, reason: `the sink's actor ended with this record alone in its hands: ${reason}` });
-    if (this.#suspects.length >= SUSPECTS_IN_A_ROW) {
+    if (pieces.length === 0) this.crew.forgive();
+    if (this.#suspects.inARow >= SUSPECTS_IN_A_ROW) {
       this.crew.suspend(`${SUSPECTS_IN_A_ROW} records in a row ended its actor, none passed between`);
     }
-    return [];
+    return pieces;
   }
 
   /** Something passed: the sink works, so the suspects were at fault. */
   #convict(): void {
     this.crew.forgive();
-    for (const { piece, reason } of this.#suspects.splice(0)) {
+    for (const { piece, reason } of this.#suspects.convict()) {
       piece.holding.letters.push({ index: piece.from, reason });
       this.#done(piece.holding, 1);
     }
@@ -500,7 +358,7 @@ export class Sink {
       holding.again = true;
       this.#totals.redelivered += to - from;
     }
-    this.#todo = inOrder([...ours.filter(({ holding }) => !holding.lost), ...this.#todo]);
+    this.#feeder.putBack(ours.filter(({ holding }) => !holding.lost));
     for (const { holding } of ours) if (holding.lost) this.#forgetLost(holding);
   }
 
@@ -525,7 +383,7 @@ export class Sink {
   #acknowledged(holdings: readonly Holding[]): void {
     for (const holding of holdings) {
       this.#holdings.delete(holding.ref.chunk);
-      this.#crashes.delete(holding.ref.chunk);
+      this.#suspects.forget(holding.ref.chunk);
       if (!holding.missing) this.#totals.delivered += holding.ref.records;
     }
     this.#hooks.hungry();
@@ -533,8 +391,8 @@ export class Sink {
 
   #lose(holding: Holding): void {
     holding.lost = true;
-    this.#dropTodo((piece) => piece.holding === holding);
-    this.#suspects = this.#suspects.filter(({ piece }) => piece.holding !== holding);
+    this.#feeder.drop((piece) => piece.holding === holding);
+    this.#suspects.acquit(holding);
     const revoked = new Map<number, number[]>();
     for (const [seq, { piece, actor }] of this.#hands.all()) {
       if (piece.holding !== holding) continue;
@@ -551,18 +409,6 @@ export class Sink {
     for (const [, { piece }] of this.#hands.all()) if (piece.holding === holding) return;
     this.#holdings.delete(holding.ref.chunk);
   }
-
-  #dropTodo(which: (piece: Piece) => boolean): void {
-    this.#todo = this.#todo.filter((piece) => {
-      if (!which(piece)) return true;
-      // A read that is under way still pins what it brings.
-      piece.load?.then(
-        (loaded) => typeof loaded !== "string" && this.#reader.unpin(loaded),
-        () => {},
-      );
-      return false;
-    });
-  }
 }
 
 /** A piece as it goes out the next time. */
@@ -570,20 +416,6 @@ function again({ holding, from, to, alone, crashes }: Piece, narrow: boolean): P
   if (!narrow || !alone || to - from === 1) return [pieceOf(holding, from, to, alone || narrow, crashes)];
   const middle = from + ((to - from) >> 1);
   return [pieceOf(holding, from, middle, true, crashes), pieceOf(holding, middle, to, true, crashes)];
-}
-
-/** Records [from, to) after so many crashes: alone from the third on, then record by record. */
-function suspected(holding: Holding, from: number, to: number, crashes: number, alone = false): Piece[] {
-  if (crashes <= CRASHES_UNTIL_ALONE) {
-    return [pieceOf(holding, from, to, alone || crashes === CRASHES_UNTIL_ALONE, crashes)];
-  }
-  return Array.from({ length: to - from }, (_, i) => pieceOf(holding, from + i, from + i + 1, true, crashes));
-}
-
-/** A chunk's pieces go out in order, whatever the order in which they came back; the chunks stay in theirs. */
-function inOrder(pieces: readonly Piece[]): Piece[] {
-  const byHolding = Map.groupBy(pieces, ({ holding }) => holding);
-  return [...byHolding.values()].flatMap((some) => some.sort((a, b) => a.from - b.from));
 }
 
 /** Waits for `work`, but no longer than `ms`. */

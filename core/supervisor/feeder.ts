@@ -1,0 +1,212 @@
+import type { Logger } from "../logging/index.ts";
+import type { ChunkReader, Loaded } from "./chunk-reader.ts";
+import type { Crew } from "./crew.ts";
+import type { Hands } from "./hands.ts";
+import { type Holding, type Piece, pieceOf } from "./holding.ts";
+import { CRASHES_UNTIL_ALONE } from "./suspects.ts";
+
+/** A lease is trusted for this share of its length. */
+const LEASE_TRUST = 0.8;
+/** The log did not give a chunk: asked again after this, ms. */
+const READ_RETRY_MS = 500;
+/** Reads that are under way for one sink. */
+const READ_AHEAD = 4;
+
+export interface FeederHooks {
+  /** The lease of this holding's list is in doubt: renew it now. */
+  renew(holding: Holding): void;
+  /** The log will never give this piece. */
+  unreadable(piece: Piece, why: "missing" | "too large"): void;
+}
+
+/** Gives a sink's pieces to its actors: in the order of each chunk, each chunk to one actor, as far as credit and lease reach. */
+export class Feeder {
+  readonly #crew: Crew;
+  readonly #hands: Hands;
+  readonly #reader: ChunkReader;
+  readonly #leaseMs: number;
+  readonly #logger: Logger;
+  readonly #hooks: FeederHooks;
+  /** In the order in which they go out. */
+  #todo: Piece[] = [];
+  #seq = 0;
+  #feeding = false;
+  #again = false;
+  #stopped = false;
+
+  constructor(
+    parts: { crew: Crew; hands: Hands; reader: ChunkReader; leaseMs: number; logger: Logger },
+    hooks: FeederHooks,
+  ) {
+    this.#crew = parts.crew;
+    this.#hands = parts.hands;
+    this.#reader = parts.reader;
+    this.#leaseMs = parts.leaseMs;
+    this.#logger = parts.logger;
+    this.#hooks = hooks;
+  }
+
+  /** Pieces that wait. */
+  get waiting(): number {
+    return this.#todo.length;
+  }
+
+  append(pieces: readonly Piece[]): void {
+    this.#todo.push(...pieces);
+  }
+
+  /** Ahead of what waits, but in the order of their chunk. */
+  putBack(pieces: readonly Piece[]): void {
+    this.#todo = inOrder([...pieces, ...this.#todo]);
+  }
+
+  /** Takes pieces out again. */
+  drop(which: (piece: Piece) => boolean): Piece[] {
+    const dropped = this.#todo.filter(which);
+    this.#todo = this.#todo.filter((piece) => !which(piece));
+    for (const { load } of dropped) {
+      // A read that is under way still pins what it brings.
+      load?.then(
+        (loaded) => typeof loaded !== "string" && this.#reader.unpin(loaded),
+        () => {},
+      );
+    }
+    return dropped;
+  }
+
+  /** Nothing more goes out. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Gives out what can be given out now. */
+  feed(): void {
+    this.#again = true;
+    if (this.#feeding) return;
+    this.#feeding = true;
+    void (async () => {
+      while (this.#again) {
+        this.#again = false;
+        await this.#feedAll();
+      }
+      this.#feeding = false;
+    })();
+  }
+
+  async #feedAll(): Promise<void> {
+    for (;;) {
+      const piece = this.#todo.find(({ holding }) => !holding.delayed);
+      if (!piece || this.#stopped) return;
+      const actor = this.#actorFor(piece);
+      if (actor === null) return;
+      if (!this.#leased(piece.holding)) {
+        this.#hooks.renew(piece.holding);
+        this.#delay(piece.holding);
+        continue;
+      }
+      this.#loadAhead();
+      let loaded: Awaited<NonNullable<Piece["load"]>>;
+      try {
+        loaded = await piece.load!;
+      } catch (error) {
+        piece.load = null;
+        this.#logger.warn(`reading a chunk of ${piece.holding.list.name} failed, it is tried again`, { error });
+        this.#delay(piece.holding);
+        continue;
+      }
+      // Meanwhile the piece may have been handed back, others come ahead of it, or its lease run out.
+      const at = this.#todo.indexOf(piece);
+      const next = this.#todo.find(({ holding }) => !holding.delayed);
+      if (at < 0 || next !== piece || !this.#leased(piece.holding)) continue;
+      piece.load = null;
+      if (typeof loaded === "string") {
+        this.#todo.splice(at, 1);
+        this.#hooks.unreadable(piece, loaded);
+        continue;
+      }
+      const { holding, from } = piece;
+      const to = Math.min(piece.to, loaded.to);
+      const again = this.#actorFor(piece);
+      if (again === null || (holding.actor ?? again) !== again) {
+        this.#reader.unpin(loaded);
+        continue;
+      }
+      const rest = to < piece.to ? [pieceOf(holding, to, piece.to, piece.alone, piece.crashes)] : [];
+      this.#todo.splice(at, 1, ...rest);
+      const sent = to === piece.to ? piece : pieceOf(holding, from, to, piece.alone, piece.crashes);
+      this.#send(sent, again, loaded);
+    }
+  }
+
+  #send(piece: Piece, actor: number, loaded: Loaded): void {
+    const { holding, from, to, alone } = piece;
+    const seq = this.#seq++;
+    holding.actor = actor;
+    this.#hands.add(seq, { piece, actor, at: performance.now(), bytes: loaded.bytes, loaded });
+    this.#crew.send(
+      actor,
+      seq,
+      {
+        slab: loaded.slab,
+        at: loaded.at + 8 * (from - loaded.from),
+        count: to - from,
+        wire: holding.list.wire,
+        chunk: holding.ref.chunk,
+        from,
+        to,
+        redelivered: holding.again,
+      },
+      alone,
+    );
+  }
+
+  /** Which actor can take this piece now: the one that has its chunk, else the one with the least in hand. */
+  #actorFor(piece: Piece): number | null {
+    let best: number | null = null;
+    let least = Number.POSITIVE_INFINITY;
+    for (const actor of this.#crew.open()) {
+      if (piece.holding.actor !== null && piece.holding.actor !== actor) continue;
+      const credit = this.#crew.credit(actor)!;
+      const { all, pieces, bytes, alone } = this.#hands.of(actor);
+      if (alone > 0 || (piece.alone && pieces > 0)) continue;
+      // What may crash the actor must not be mixed up with a gather in work.
+      if (piece.crashes >= CRASHES_UNTIL_ALONE && all > 0) continue;
+      if (pieces >= credit.pieces || bytes >= credit.bytes || pieces >= least) continue;
+      best = actor;
+      least = pieces;
+    }
+    return best;
+  }
+
+  #leased(holding: Holding): boolean {
+    return performance.now() - holding.leasedAt < this.#leaseMs * LEASE_TRUST;
+  }
+
+  /** What cannot be given out now must not hold up the chunks behind it. All of a chunk waits: its pieces come in order. */
+  #delay(holding: Holding): void {
+    holding.delayed = true;
+    setTimeout(() => {
+      holding.delayed = false;
+      this.feed();
+    }, READ_RETRY_MS).unref();
+  }
+
+  /** Reads of the next pieces overlap with the work on this one. */
+  #loadAhead(): void {
+    let ahead = 0;
+    for (const piece of this.#todo) {
+      if (piece.holding.delayed) continue;
+      if (ahead++ >= READ_AHEAD) return;
+      if (piece.load) continue;
+      piece.load = this.#reader.load(piece.holding.list, piece.holding.ref, piece.from);
+      // It is awaited later, or given up.
+      piece.load.catch(() => {});
+    }
+  }
+}
+
+/** A chunk's pieces go out in order, whatever the order in which they came back; the chunks stay in theirs. */
+function inOrder(pieces: readonly Piece[]): Piece[] {
+  const byHolding = Map.groupBy(pieces, ({ holding }) => holding);
+  return [...byHolding.values()].flatMap((some) => some.sort((a, b) => a.from - b.from));
+}

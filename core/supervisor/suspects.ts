@@ -1,0 +1,65 @@
+import { type Holding, type Piece, pieceOf } from "./holding.ts";
+
+/** A piece unreleased at so many crashes comes alone, then record by record. */
+export const CRASHES_UNTIL_ALONE = 3;
+/** So many records in a row that crash the actor when alone, and it is the sink that is broken. */
+export const SUSPECTS_IN_A_ROW = 20;
+/** Chunks that crashed an actor and went elsewhere are never heard of again: so many are remembered. */
+const MOST_CRASHED = 1000;
+
+export interface Suspect {
+  readonly piece: Piece;
+  readonly reason: string;
+}
+
+/** The search for the record that crashes an actor. */
+export class Suspects {
+  /** How often an actor crashed with the chunk in its hands. Outlives a suspension, or the search would begin anew each time. */
+  readonly #crashes = new Map<string, number>();
+  /** Records that crashed an actor when alone with it, until something passes. */
+  #held: Suspect[] = [];
+
+  get inARow(): number {
+    return this.#held.length;
+  }
+
+  /** All of a chunk as it goes out. */
+  split(holding: Holding): Piece[] {
+    return suspected(holding, 0, holding.ref.records, this.#crashes.get(holding.ref.chunk) ?? 0);
+  }
+
+  /** In an actor's hands when it crashed: as it goes out next, or nothing if it is one record that is found. */
+  blame(piece: Piece, reason: string): Piece[] {
+    const { holding, from, to, alone } = piece;
+    const { chunk } = holding.ref;
+    const crashes = piece.crashes + 1;
+    this.#crashes.set(chunk, Math.max(crashes, this.#crashes.get(chunk) ?? 0));
+    if (this.#crashes.size > MOST_CRASHED) this.#crashes.delete(this.#crashes.keys().next().value!);
+    if (crashes <= CRASHES_UNTIL_ALONE || to - from > 1) return suspected(holding, from, to, crashes, alone);
+    this.#held.push({ piece, reason: `the sink's actor ended with this record alone in its hands: ${reason}` });
+    return [];
+  }
+
+  /** Something passed: the sink works, so these were at fault. */
+  convict(): Suspect[] {
+    return this.#held.splice(0);
+  }
+
+  /** Given up without a verdict: all, or those of one chunk. */
+  acquit(holding?: Holding): void {
+    this.#held = holding ? this.#held.filter(({ piece }) => piece.holding !== holding) : [];
+  }
+
+  /** The chunk is done with. */
+  forget(chunk: string): void {
+    this.#crashes.delete(chunk);
+  }
+}
+
+/** Records [from, to) after so many crashes: alone from the third on, then record by record. */
+function suspected(holding: Holding, from: number, to: number, crashes: number, alone = false): Piece[] {
+  if (crashes <= CRASHES_UNTIL_ALONE) {
+    return [pieceOf(holding, from, to, alone || crashes === CRASHES_UNTIL_ALONE, crashes)];
+  }
+  return Array.from({ length: to - from }, (_, i) => pieceOf(holding, from + i, from + i + 1, true, crashes));
+}

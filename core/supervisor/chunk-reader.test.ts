@@ -39,6 +39,20 @@ test("sinks that want a chunk at the same time share one read", async () => {
   expect(await reader.load(list, chunk("c"), 500)).toBe(a);
 });
 
+test("what every sink had is given up at once, what one still lacks is kept for it", async () => {
+  const pool = new SlabPool();
+  const reader = new ChunkReader(pool, 2 ** 28, () => 2);
+  const list = listOf(100);
+  const first = loaded(await reader.load(list, chunk("c"), 0));
+  reader.unpin(first);
+  const second = loaded(await reader.load(list, chunk("c"), 0));
+  expect(second).toBe(first);
+  reader.unpin(second);
+  expect(pool.used).toBe(0);
+  await reader.load(list, chunk("c"), 0);
+  expect(list.reads).toEqual([0, 0]);
+});
+
 test("memory in use is never given to another chunk", async () => {
   const pool = new SlabPool();
   const reader = new ChunkReader(pool, 2 ** 28);

@@ -10,12 +10,14 @@ export interface Loaded {
   readonly at: number;
   readonly bytes: number;
   pins: number;
+  /** How often it was asked for. */
+  uses: number;
 }
 
 export type LoadResult = Loaded | "missing" | "too large";
 
 /** What is kept unpinned for sinks that come a little later, bytes. */
-const KEEP_BYTES = 8 * 2 ** 20;
+const KEEP_BYTES = 16 * 2 ** 20;
 /** Before anything was read from a list. */
 const FIRST_GUESS_BYTES = 1200;
 /** What a page has besides its records: offsets and framing. */
@@ -25,15 +27,18 @@ const OVERHEAD_A_RECORD = 24;
 export class ChunkReader {
   readonly #pool: SlabPool;
   readonly #largestRecord: number;
+  readonly #readers: () => number;
   /** Oldest first. */
   #loaded = new Map<string, Loaded[]>();
   #reading = new Map<string, Promise<LoadResult>>();
   #meanBytes = new Map<ListLog, number>();
   #unpinnedBytes = 0;
 
-  constructor(pool: SlabPool, largestRecord: number) {
+  /** `readers`: how many sinks take chunks now. What all of them had is not kept. */
+  constructor(pool: SlabPool, largestRecord: number, readers = () => Number.POSITIVE_INFINITY) {
     this.#pool = pool;
     this.#largestRecord = largestRecord;
+    this.#readers = readers;
   }
 
   /** Kept, and read by nobody at the moment. */
@@ -58,7 +63,8 @@ export class ChunkReader {
   unpin(loaded: Loaded): void {
     if (--loaded.pins > 0) return;
     this.#unpinnedBytes += loaded.slab.byteLength;
-    this.#evict();
+    if (loaded.uses >= this.#readers()) this.#drop(loaded);
+    else this.#evict();
   }
 
   async #read(list: ListLog, ref: ChunkRef, from: number): Promise<LoadResult> {
@@ -78,7 +84,7 @@ export class ChunkReader {
       if ("need" in result) return this.#give(slab, "too large");
       this.#meanBytes.set(list, mean * 0.8 + (result.bytes / (result.to - from)) * 0.2);
       // Pinned from the start: it could be evicted before the caller sees it.
-      const loaded = { chunk: ref.chunk, from, slab, pins: 1, ...result };
+      const loaded = { chunk: ref.chunk, from, slab, pins: 1, uses: 1, ...result };
       const pages = this.#loaded.get(ref.chunk);
       if (pages) pages.push(loaded);
       else this.#loaded.set(ref.chunk, [loaded]);
@@ -96,20 +102,26 @@ export class ChunkReader {
 
   #pin(loaded: Loaded): Loaded {
     if (loaded.pins++ === 0) this.#unpinnedBytes -= loaded.slab.byteLength;
+    loaded.uses++;
     return loaded;
   }
 
+  /** Gives up unpinned pages, oldest first, while there are more of them than are kept. */
   #evict(): void {
-    for (const [chunk, pages] of this.#loaded) {
-      if (this.#unpinnedBytes <= KEEP_BYTES) return;
-      const kept = pages.filter((page) => page.pins > 0);
-      for (const page of pages) {
-        if (page.pins > 0) continue;
-        this.#unpinnedBytes -= page.slab.byteLength;
-        this.#pool.give(page.slab);
+    for (const pages of this.#loaded.values()) {
+      for (const page of [...pages]) {
+        if (this.#unpinnedBytes <= KEEP_BYTES) return;
+        if (page.pins === 0) this.#drop(page);
       }
-      if (kept.length > 0) this.#loaded.set(chunk, kept);
-      else this.#loaded.delete(chunk);
     }
+  }
+
+  /** An unpinned page. */
+  #drop(page: Loaded): void {
+    const pages = this.#loaded.get(page.chunk)!;
+    pages.splice(pages.indexOf(page), 1);
+    if (pages.length === 0) this.#loaded.delete(page.chunk);
+    this.#unpinnedBytes -= page.slab.byteLength;
+    this.#pool.give(page.slab);
   }
 }

@@ -57,7 +57,7 @@ export class ListDrain {
   ) {
     this.list = list;
     this.#sinks = sinks;
-    this.#pace = new ClaimPace(sinks, (sink) => sink.crew.open().length > 0);
+    this.#pace = new ClaimPace(sinks, ({ takes }) => takes);
     this.#leaseMs = pace.leaseMs;
     this.#pollMs = pace.pollMs;
     this.#logger = logger;

@@ -97,6 +97,11 @@ export class Sink {
     return this.config.name;
   }
 
+  /** Whether some actor of it works, with room for more right now or not. */
+  get takes(): boolean {
+    return !this.#stopped && this.crew.open().length > 0;
+  }
+
   /** How many more chunks it can take now. */
   credit(): number {
     if (this.#stopped) return 0;

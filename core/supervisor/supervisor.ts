@@ -40,7 +40,7 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
   const { config, log, logger } = parts;
   const { delivery } = config;
   const pool = new SlabPool();
-  const reader = new ChunkReader(pool, LARGEST_RECORD);
+  const reader = new ChunkReader(pool, LARGEST_RECORD, () => sinks.filter(({ takes }) => takes).length);
   const startedAt = Date.now();
   const entries: SinkEntry[] = config.sinks.map(({ name, fingerprint }) => ({ name, fingerprint }));
   const timers: NodeJS.Timeout[] = [];

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import type { ListLog } from "../core/log/log.ts";
 import { openRedisLog } from "../core/log/redis.ts";
 import { startRedis, type TestRedis } from "../test/support/redis.ts";
+import { rawLrange } from "./raw-lrange.ts";
 
 /**
  * What the delivery log costs against the bare minimum: a backlog of records claimed, taken and read into shared memory,
@@ -34,7 +34,10 @@ try {
   for (let round = 0; round <= ROUNDS; round++) {
     await redis.client.flushall();
     const pushed = await fill(redis);
-    const raw = await measured(redis, () => rawRead(redis, pushed));
+    const raw = await measured(redis, async () => {
+      await rawLrange(redis, LIST, pushed);
+      return pushed;
+    });
     const { claimAndRead, readOnly } = await logRead(redis, pushed);
     // The first round warms up.
     if (round === 0) continue;
@@ -82,62 +85,6 @@ async function measured(server: TestRedis, work: () => Promise<number>): Promise
   const seconds = (performance.now() - from) / 1000;
   const { user, system } = process.cpuUsage(cpuBefore);
   return { records, seconds, clientCpu: (user + system) / 1e6, redisCpu: (await redisCpu(server)) - redisBefore };
-}
-
-/** Two commands in flight, replies into one buffer that is written over and over; the end is known by their sizes. */
-async function rawRead(server: TestRedis, count: number): Promise<number> {
-  const sink = new Uint8Array(SLAB_BYTES);
-  const pieces = Math.ceil(count / 1000);
-  let sent = 0;
-  let answered = 0;
-  const command = (piece: number) => {
-    const [from, to] = [String(piece * 1000), String(piece * 1000 + 999)];
-    return `*4\r\n$6\r\nLRANGE\r\n$${LIST.length}\r\n${LIST}\r\n$${from.length}\r\n${from}\r\n$${to.length}\r\n${to}\r\n`;
-  };
-  await new Promise<void>((resolve, reject) => {
-    // Parses only to know where a reply ends.
-    let skip = 0;
-    let left = 0;
-    let header = "";
-    const socket = connect({
-      host: server.host,
-      port: server.port,
-      noDelay: true,
-      onread: {
-        buffer: sink,
-        callback: (n) => {
-          for (let p = 0; p < n; ) {
-            if (skip > 0) {
-              const step = Math.min(skip, n - p);
-              skip -= step;
-              p += step;
-            } else {
-              const byte = sink[p++]!;
-              if (byte !== 10) {
-                header += String.fromCharCode(byte);
-                continue;
-              }
-              const size = Number.parseInt(header.slice(1), 10);
-              if (header[0] === "*") left = size;
-              else {
-                skip = size + 2;
-                left--;
-              }
-              header = "";
-            }
-            if (skip > 0 || left > 0 || header !== "") continue;
-            answered++;
-            if (sent < pieces) socket.write(command(sent++));
-            if (answered === pieces) socket.end(resolve);
-          }
-          return true;
-        },
-      },
-    });
-    socket.on("error", reject);
-    for (; sent < 3 && sent < pieces; ) socket.write(command(sent++));
-  });
-  return count;
 }
 
 async function logRead(server: TestRedis, count: number): Promise<{ claimAndRead: Result; readOnly: Result }> {

@@ -2,13 +2,14 @@
  * Runs the daemon as `sluice start` does, with its own configuration loader, log, supervisor and health server, and tells
  * the parent what was used between the last look at an empty list and the moment when the expected sinks had everything.
  */
+import { once } from "node:events";
 import { loggerFor, reportProblems } from "../core/cli/configuration.ts";
 import { run } from "../core/cli/run.ts";
 import { realParts } from "../core/cli/wiring.ts";
 import { loadConfig } from "../core/config/load.ts";
 import type { Order, Report, SinkReport } from "./pump.ts";
 
-const LOOK_MS = 5;
+const LOOK_MS = 10;
 
 const { conf, lockFile, records, expect } = JSON.parse(process.argv[2]!) as Order;
 // The parent is gone.
@@ -54,6 +55,7 @@ async function end(): Promise<void> {
     return { name, delivered, written, deadLettered, seconds: ((finished.get(name) ?? now.at) - idle.at) / 1000 };
   });
   tell({ t: "drained", sinks, cpuSeconds: now.process - idle.process, mainSeconds: now.main - idle.main });
+  await once(process, "message");
   await running.stop();
   process.exit();
 }

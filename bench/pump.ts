@@ -25,7 +25,7 @@ export interface Order {
   expect: readonly string[];
 }
 
-/** What the process tells, in this order. */
+/** What the process tells, in this order; then it waits for a word before it stops. */
 export type Report =
   | { t: "open" }
   | { t: "draining" }
@@ -123,7 +123,7 @@ async function lockFile(folder: string): Promise<string> {
 }
 
 async function drained(order: Order, folder: string, push: () => Promise<void>): Promise<Omit<Run, "ages">> {
-  const flags = process.env.SLUICE_BENCH_NODE_FLAGS?.split(" ") ?? [];
+  const flags = process.env.SLUICE_BENCH_NODE_FLAGS?.split(" ").filter(Boolean) ?? [];
   const child = spawn(process.execPath, [...flags, PROCESS, JSON.stringify(order)], {
     cwd: folder,
     env: { PATH: process.env.PATH },
@@ -152,6 +152,7 @@ async function drained(order: Order, folder: string, push: () => Promise<void>):
           const sinks = new Map(report.sinks.map((sink) => [sink.name, sink]));
           const rss = { peak: memory(pid, "VmHWM"), steady: samples.toSorted((a, b) => a - b)[samples.length >> 1]! };
           result = { ...report, sinks, rss };
+          child.send("stop");
         }
       });
       child.on("exit", (code, signal) => {

@@ -1,5 +1,5 @@
 import type { Logger } from "../logging/index.ts";
-import type { ChunkReader, Loaded } from "./chunk-reader.ts";
+import type { ChunkReader, Loaded, LoadResult } from "./chunk-reader.ts";
 import type { Crew } from "./crew.ts";
 import type { Hands } from "./hands.ts";
 import { type Holding, type Piece, pieceOf } from "./holding.ts";
@@ -95,19 +95,17 @@ export class Feeder {
 
   async #feedAll(): Promise<void> {
     for (;;) {
-      const piece = this.#todo.find(({ holding }) => !holding.delayed);
+      const piece = this.#next();
       if (!piece || this.#stopped) return;
-      const actor = this.#actorFor(piece);
-      if (actor === null) return;
       if (!this.#leased(piece.holding)) {
         this.#hooks.renew(piece.holding);
         this.#delay(piece.holding);
         continue;
       }
       this.#loadAhead();
-      let loaded: Awaited<NonNullable<Piece["load"]>>;
+      let loaded: LoadResult;
       try {
-        loaded = await piece.load!;
+        loaded = await this.#load(piece);
       } catch (error) {
         piece.load = null;
         this.#logger.warn(`reading a chunk of ${piece.holding.list.name} failed, it is tried again`, { error });
@@ -116,8 +114,7 @@ export class Feeder {
       }
       // Meanwhile the piece may have been handed back, others come ahead of it, or its lease run out.
       const at = this.#todo.indexOf(piece);
-      const next = this.#todo.find(({ holding }) => !holding.delayed);
-      if (at < 0 || next !== piece || !this.#leased(piece.holding)) continue;
+      if (at < 0 || this.#next() !== piece || !this.#leased(piece.holding)) continue;
       piece.load = null;
       if (typeof loaded === "string") {
         this.#todo.splice(at, 1);
@@ -160,6 +157,19 @@ export class Feeder {
     );
   }
 
+  /** The first piece that some actor can take now: one whose actor is busy does not hold up another's. */
+  #next(): Piece | null {
+    const waiting = new Set<Holding>();
+    for (const piece of this.#todo) {
+      if (piece.holding.delayed || waiting.has(piece.holding)) continue;
+      if (this.#actorFor(piece) !== null) return piece;
+      // It wants an actor for itself: if others went ahead, it might never find one.
+      if (piece.alone) return null;
+      waiting.add(piece.holding);
+    }
+    return null;
+  }
+
   /** Which actor can take this piece now: the one that has its chunk, else the one with the least in hand. */
   #actorFor(piece: Piece): number | null {
     let best: number | null = null;
@@ -197,11 +207,14 @@ export class Feeder {
     for (const piece of this.#todo) {
       if (piece.holding.delayed) continue;
       if (ahead++ >= READ_AHEAD) return;
-      if (piece.load) continue;
-      piece.load = this.#reader.load(piece.holding.list, piece.holding.ref, piece.from);
       // It is awaited later, or given up.
-      piece.load.catch(() => {});
+      this.#load(piece).catch(() => {});
     }
+  }
+
+  #load(piece: Piece): Promise<LoadResult> {
+    piece.load ??= this.#reader.load(piece.holding.list, piece.holding.ref, piece.from);
+    return piece.load;
   }
 }
 

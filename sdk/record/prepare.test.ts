@@ -1,31 +1,17 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { encode } from "../encode/index.ts";
 import type { Prepare } from "../runtime/protocol.ts";
-import { RecordBatch } from "./batch.ts";
+import { NO_PREPARATION as nothing } from "../testing/prepare.ts";
 import { encodeMsgpack } from "./encode-msgpack.ts";
 import { encodeProtobuf } from "./encode-protobuf.ts";
-import { analyticsSchema } from "./fields.ts";
-import { extracts, fullCorpora, recordings } from "./fixtures/index.ts";
+import { extracts } from "./fixtures/index.ts";
 import { pageOf } from "./page.ts";
 import { compilePrepare } from "./prepare.ts";
 import { objectOf } from "./reader.ts";
 import { createScanner } from "./scanner.ts";
-import { BatchScope } from "./scope.ts";
 import type { Wire } from "./types.ts";
 
 process.env.TZ = "UTC";
-
-const nothing: Prepare = {
-  filters: { skipApiIds: [], skipOrgIds: [], skipResponseCodes: [], apiIds: [], orgIds: [], responseCodes: [] },
-  omit: false,
-  trim: 0,
-  ignore: [],
-  decodeRequest: false,
-  decodeResponse: false,
-};
 
 function prepared(rules: Prepare, records: readonly Uint8Array[], wire: Wire) {
   const { table, unreadable } = createScanner().scan(pageOf(records, wire));
@@ -154,37 +140,3 @@ test("passes uptime records through", () => {
   const rule = { ...nothing, filters: { ...nothing.filters, apiIds: ["none"] }, ignore: ["api_id"] };
   expect(compilePrepare(rule, "uptime")(table, unreadable).rows).toHaveLength(records.length);
 });
-
-/** A case's options, under the names that pump.conf has. */
-function rulesOf(options: { [name: string]: unknown }): Prepare {
-  const filters = (options.filters ?? {}) as { [name: string]: (string & number)[] };
-  return {
-    filters: {
-      skipApiIds: filters.skip_api_ids ?? [],
-      skipOrgIds: filters.skip_org_ids ?? [],
-      skipResponseCodes: filters.skip_response_codes ?? [],
-      apiIds: filters.api_ids ?? [],
-      orgIds: filters.org_ids ?? [],
-      responseCodes: filters.response_codes ?? [],
-    },
-    omit: options.omit_detailed_recording === true,
-    trim: Number(options.max_record_size ?? 0),
-    ignore: (options.ignore_fields ?? []) as string[],
-    decodeRequest: options.raw_request_decoded === true,
-    decodeResponse: options.raw_response_decoded === true,
-  };
-}
-
-const A = fullCorpora().find(({ name }) => name === "A");
-for (const name of A ? readdirSync(`${recordings}/prep`) : []) {
-  test(`the recording ${name} comes out byte for byte`, () => {
-    const folder = `${recordings}/prep/${name}`;
-    const { options } = JSON.parse(readFileSync(`${folder}/case.json`, "utf8"));
-    const csv = gunzipSync(readFileSync(`${folder}/csv.gz`));
-    const { table, rows } = prepared(rulesOf(options), A!.records, A!.wire);
-    const part = { chunk: "c", from: 0, to: A!.records.length, redelivered: false };
-    const batch = RecordBatch.of([{ table, rows, start: 0, end: rows.length, part, firstIndex: 0 }], new BatchScope());
-    const [page] = [...encode.csv(analyticsSchema.leaves.slice(0, 42)).pages(batch)];
-    expect(Buffer.from(page!.body).equals(csv.subarray(csv.indexOf("\n") + 1))).toBe(true);
-  });
-}

@@ -2,4 +2,5 @@
 export { batch } from "./batch.ts";
 export type { ChunkOptions, TestRecord } from "./chunk.ts";
 export { TestClock } from "./clock.ts";
+export { NO_PREPARATION } from "./prepare.ts";
 export { type DeadLetter, type OpenOptions, OpenSink, open, SinkFailed, start } from "./sink.ts";

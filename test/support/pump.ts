@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { NO_PREPARATION } from "@sluice/sdk/testing";
 import type { Config, SinkConfig } from "../../core/config/config.ts";
 import type { DeadLetter } from "../../core/log/log.ts";
 import { openSqliteLog, type SqliteLog } from "../../core/log/sqlite.ts";
@@ -10,15 +11,6 @@ import type { SinkStatus } from "../../core/supervisor/status.ts";
 import { createSupervisor, type Supervisor } from "../../core/supervisor/supervisor.ts";
 
 export const LIST = "analytics-tyk-system-analytics";
-
-const NO_PREPARATION: SinkConfig["prepare"] = {
-  filters: { skipApiIds: [], skipOrgIds: [], skipResponseCodes: [], apiIds: [], orgIds: [], responseCodes: [] },
-  omit: false,
-  trim: 0,
-  ignore: [],
-  decodeRequest: false,
-  decodeResponse: false,
-};
 
 export interface TestSink extends Partial<SinkConfig> {
   type: string;

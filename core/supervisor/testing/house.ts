@@ -1,3 +1,4 @@
+import { NO_PREPARATION } from "@sluice/sdk/testing";
 import type { SinkConfig } from "../../config/config.ts";
 import { createLogger } from "../../logging/index.ts";
 import { ChunkReader } from "../chunk-reader.ts";
@@ -75,14 +76,7 @@ function configOf(actors: number): SinkConfig {
     fingerprint: "",
     config: {},
     plugin: { name: "fake", version: "0", entry: "", api: 1, features: [] },
-    prepare: {
-      filters: { skipApiIds: [], skipOrgIds: [], skipResponseCodes: [], apiIds: [], orgIds: [], responseCodes: [] },
-      omit: false,
-      trim: 0,
-      ignore: [],
-      decodeRequest: false,
-      decodeResponse: false,
-    },
+    prepare: NO_PREPARATION,
     timeoutMs: 0,
     actors,
     heapMb: 128,

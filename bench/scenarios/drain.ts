@@ -3,8 +3,8 @@ import { runPump } from "../pump.ts";
 import { rawLrange } from "../raw-lrange.ts";
 import type { Figure } from "../table.ts";
 
-const RECORDS = 600_000;
-const ROUNDS = 5;
+const RECORDS = 1_000_000;
+const ROUNDS = 3;
 
 /** Claim, read and hand-over to three sinks that only count, against a bare LRANGE of the same list. */
 export async function drain(backlog: Backlog): Promise<Figure[]> {

@@ -21,7 +21,7 @@ export default defineSink({
       Type.String({ env: "ENVPREFIX", description: "Prefix of the environment variables of this sink." }),
     ),
   }),
-  batch: { records: 5000, bytes: 4 << 20, linger: 0 },
+  batch: { records: 2000, bytes: 4 << 20, linger: 0 },
   // Rows are encoded while the system takes those before them.
   concurrency: 2,
   async open({ config, log }) {

@@ -126,7 +126,10 @@ async function drained(order: Order, folder: string, push: () => Promise<void>):
   const flags = process.env.SLUICE_BENCH_NODE_FLAGS?.split(" ").filter(Boolean) ?? [];
   const child = spawn(process.execPath, [...flags, PROCESS, JSON.stringify(order)], {
     cwd: folder,
-    env: { PATH: process.env.PATH, ...(process.env.MALLOC_ARENA_MAX ? { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX } : {}) },
+    env: {
+      PATH: process.env.PATH,
+      ...(process.env.MALLOC_ARENA_MAX ? { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX } : {}),
+    },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   let output = "";

@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import { encodeMsgpack, type RecordInput } from "@sluice/sdk/record";
+import { readCommands } from "../../sdk/record/fixtures/index.ts";
 
 /** Records of about 1.1 kB in msgpack, as a gateway with detailed recording writes them; or those of a file of `RPUSH key value` commands (.resp.gz). */
 export function records(file: string | undefined, count = 10_000): Buffer[] {
-  return file ? commandValues(gunzipSync(readFileSync(file))) : Array.from({ length: count }, (_, i) => made(i));
+  return file ? readCommands(file) : Array.from({ length: count }, (_, i) => made(i));
 }
 
 const AGENTS = [
@@ -58,24 +57,4 @@ function made(i: number): Buffer {
     listenPath: "/orders/",
   };
   return Buffer.from(encodeMsgpack(record));
-}
-
-function commandValues(bytes: Buffer): Buffer[] {
-  const values: Buffer[] = [];
-  let p = 0;
-  const number = () => {
-    const end = bytes.indexOf("\r\n", p);
-    const n = Number(bytes.toString("latin1", p + 1, end));
-    p = end + 2;
-    return n;
-  };
-  while (p < bytes.length) {
-    const args = number();
-    for (let i = 0; i < args; i++) {
-      const size = number();
-      if (i >= 2) values.push(bytes.subarray(p, p + size));
-      p += size + 2;
-    }
-  }
-  return values;
 }

@@ -23,9 +23,6 @@ export interface ListKeys {
 
 export const DEFAULT_KEY_PREFIX = "analytics-";
 
-/** The results of the gateway's uptime checks; its prefix is fixed. */
-export const UPTIME_LIST: GatewayList = { name: "host-checker:tyk-uptime-analytics", wire: "uptime" };
-
 const SINGLE = "tyk-system-analytics";
 const SUFFIXES = ["", ...Array.from({ length: 10 }, (_, i) => `_${i}`)];
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Exit } from "../actor/actor.ts";
 import { creditFor, limitsFor } from "../actor/limits.ts";
-import type { FakeActor } from "./testing/actor.ts";
+import { type FakeActor, READY } from "./testing/actor.ts";
 import { House } from "./testing/house.ts";
 import type { LogCall } from "./testing/list.ts";
 
@@ -246,17 +246,6 @@ class Script {
     return Math.floor(this.#random() * n);
   }
 }
-
-const READY = {
-  t: "ready",
-  api: 1,
-  reads: "analytics",
-  batch: null,
-  gather: null,
-  concurrency: 1,
-  single: false,
-  decodes: true,
-} as const;
 
 test("whatever actors and the log do, each chunk is acknowledged when all of its records have an end", async () => {
   await fc.assert(

@@ -1,12 +1,11 @@
 import { BatchScope } from "../record/index.ts";
 import type { Gatherer } from "../sink/definition.ts";
-import { Fatal } from "../sink/errors.ts";
 import { HostCall, underDeadline } from "./call.ts";
 import { type Fault, faultOf, sentence } from "./failure.ts";
 import { Gathering } from "./gathering.ts";
 import { type During, type Host, type Runner, STOPPED } from "./host.ts";
 import type { Piece } from "./piece.ts";
-import { REFUSALS_IN_A_ROW, Refusals } from "./refusals.ts";
+import { Refusals, refusesAll } from "./refusals.ts";
 import { Sleeper } from "./sleeper.ts";
 
 /** So many tries of a flush before an unknown error is looked for in the data. */
@@ -209,8 +208,7 @@ export class GathererRunner implements Runner {
       // Others must be able to pass meanwhile.
       this.#host.released(only);
       if (this.#refusals.add({ what: only, error, certain: fault === "refused" })) return;
-      const text = `${REFUSALS_IN_A_ROW} records in a row were refused, none was taken between`;
-      this.#fatal(during, new Fatal(text, { cause: error }));
+      this.#fatal(during, refusesAll(error));
     }
     // An add that failed for no known reason may do better once more; a flush has had its tries.
     const search = searching(gathering);

@@ -1,7 +1,8 @@
+import { Fatal } from "../sink/errors.ts";
 import type { Clock } from "./clock.ts";
 
 /** So many single records refused in a row, and it is the sink that is misconfigured. */
-export const REFUSALS_IN_A_ROW = 20;
+const REFUSALS_IN_A_ROW = 20;
 /** A refusal without company is believed after this, ms. */
 const VERDICT_MS = 1000;
 
@@ -10,6 +11,11 @@ export interface Refusal<T> {
   error: unknown;
   /** The sink itself said that the data is at fault. */
   certain: boolean;
+}
+
+/** What it is then. */
+export function refusesAll(cause: unknown): Fatal {
+  return new Fatal(`${REFUSALS_IN_A_ROW} records in a row were refused, none was taken between`, { cause });
 }
 
 /**

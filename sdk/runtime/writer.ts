@@ -1,12 +1,11 @@
 import { BatchScope } from "../record/index.ts";
 import type { Writer } from "../sink/definition.ts";
-import { Fatal } from "../sink/errors.ts";
 import { CALL_BACKOFF } from "./backoff.ts";
 import { HostCall, underDeadline } from "./call.ts";
 import { type Fault, faultOf, sentence } from "./failure.ts";
 import { type Host, type Runner, STOPPED } from "./host.ts";
 import type { Piece } from "./piece.ts";
-import { REFUSALS_IN_A_ROW, Refusals } from "./refusals.ts";
+import { Refusals, refusesAll } from "./refusals.ts";
 import { Shaper } from "./shape.ts";
 import { Sleeper } from "./sleeper.ts";
 import { Task } from "./task.ts";
@@ -304,9 +303,7 @@ export class WriterRunner implements Runner {
 
   #refuse(task: Task, ref: number, error: unknown, certain: boolean): void {
     if (this.#refusals.add({ what: { task, ref }, error, certain })) return;
-    this.#fatal(
-      new Fatal(`${REFUSALS_IN_A_ROW} records in a row were refused, none was taken between`, { cause: error }),
-    );
+    this.#fatal(refusesAll(error));
   }
 
   #fatal(error: unknown): never {

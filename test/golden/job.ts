@@ -61,13 +61,6 @@ export function recordsOf(resp: Buffer): Buffer[] {
   return records;
 }
 
-/** RPUSH commands in RESP that push these. */
-export function respOf(records: readonly Uint8Array[]): Buffer {
-  const bulk = (bytes: Uint8Array) => [Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from("\r\n")];
-  const words = [Buffer.from("RPUSH"), Buffer.from("records"), ...records];
-  return Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...words.flatMap(bulk)]);
-}
-
 /** The pump options of a pump.conf as the runtime takes them. */
 export function prepareOf(options: { [option: string]: unknown }): Partial<Prepare> {
   const filters = (options.filters ?? {}) as { [list: string]: never[] };

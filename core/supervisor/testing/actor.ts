@@ -8,7 +8,8 @@ interface Held {
   released: boolean;
 }
 
-const READY: Ready = {
+/** A plugin that asks for nothing special. */
+export const READY: Ready = {
   t: "ready",
   api: 1,
   reads: "analytics",

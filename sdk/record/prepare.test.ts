@@ -9,6 +9,7 @@ import { pageOf } from "./page.ts";
 import { compilePrepare } from "./prepare.ts";
 import { objectOf } from "./reader.ts";
 import { createScanner } from "./scanner.ts";
+import { decodeText } from "./text.ts";
 import type { Wire } from "./types.ts";
 
 process.env.TZ = "UTC";
@@ -24,7 +25,7 @@ function model(rules: Prepare, object: { [name: string]: unknown }): { [name: st
   for (const name of ["raw_request", "raw_response"]) {
     if (rules.omit) record[name] = "";
     else if (rules.trim > 0) {
-      record[name] = Buffer.from(String(record[name])).subarray(0, rules.trim).toString();
+      record[name] = goText(Buffer.from(String(record[name])).subarray(0, rules.trim));
     }
   }
   const { filters } = rules;
@@ -41,10 +42,15 @@ function model(rules: Prepare, object: { [name: string]: unknown }): { [name: st
   return record;
 }
 
+/** As text() gives it: each invalid byte is one U+FFFD, where Node joins some. */
+function goText(bytes: Buffer): string {
+  return decodeText(bytes, 0, bytes.length);
+}
+
 function decoded(text: string): string {
   const packed = text.replace(/[\r\n]/g, "");
   const strict = /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-  return strict.test(packed) ? Buffer.from(packed, "base64").toString() : text;
+  return strict.test(packed) ? goText(Buffer.from(packed, "base64")) : text;
 }
 
 const ids = ["a", "b", "ab", "", "é"];

@@ -28,7 +28,7 @@ export async function startEmbedded({ config, parts, logger, health, signal }: E
   try {
     const log = await parts.createEmbeddedLog(config.log, config.delivery);
     // The pump opens it again, which does nothing; but it would try for ever where this fails at once.
-    await log.open(config.sinks.map(({ name, fingerprint }) => ({ name, fingerprint })));
+    await log.open(config.sinks.map(({ name, fingerprint, reads }) => ({ name, fingerprint, reads })));
     const running = await run({ config, log, parts, logger, health });
     return {
       running,

@@ -1,3 +1,4 @@
+import type { Kind } from "@sluice/sdk";
 import type { Prepare } from "@sluice/sdk/runtime";
 
 /** What the daemon runs on, after files, variables, defaults and checks. Data only. */
@@ -46,6 +47,8 @@ export interface SinkConfig {
   /** The key in `pumps`, lower case: the sink's name in the log. */
   name: string;
   type: string;
+  /** Which lists it is fed from. */
+  reads: Kind;
   /** `meta` with variables applied, checked against the plugin's schema. */
   config: unknown;
   /** Hash of what decides the sink's output; two instances that differ under one name are warned of. */

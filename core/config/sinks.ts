@@ -53,7 +53,8 @@ export function buildSinks(pumps: readonly PumpEntry[], inputs: SinkInputs): Sin
     const { name, type } = entry;
     const timeoutMs = Math.max(0, entry.pump.timeout) * 1000;
     const fingerprint = fingerprintOf({ type, config, prepare });
-    sinks.push({ name, type, config, fingerprint, prepare, timeoutMs, ...extras, plugin: resolved.plugin });
+    const { reads } = resolved.type;
+    sinks.push({ name, type, reads, config, fingerprint, prepare, timeoutMs, ...extras, plugin: resolved.plugin });
   }
   reportStrangeExtras(pumps, inputs);
   return sinks;

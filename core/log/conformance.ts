@@ -253,6 +253,29 @@ export function conformance(name: string, start: () => Promise<{ engine: Engine;
       expect(await deliver(list, after)).toEqual(texts(raw.slice(1000)));
     });
 
+    test("a sink of another kind holds nothing back in this list, and has its own", async () => {
+      const uptime: GatewayList = { name: `${gateway.name}-uptime`, wire: "uptime" };
+      await log.close();
+      log = engine.create([gateway, uptime]);
+      await log.open([...SINKS, { name: "u", fingerprint: "1", reads: "uptime" }]);
+      for (const { name } of log.lists) await engine.push(log, name, records(10));
+      const [analytics, reports] = log.lists as [ListLog, ListLog];
+      for (const [list, sinks] of [
+        [analytics, ["a", "b"]],
+        [reports, ["u"]],
+      ] as const) {
+        await claimAll(list);
+        for (const sink of sinks) {
+          const [refs] = await list.take([{ sink, chunks: 10 }]);
+          expect(refs!.map((ref) => ref.records)).toEqual([10]);
+          expect(await list.sweep()).toBe(0);
+          await list.ack(sink, refs!);
+        }
+        expect(await list.sweep()).toBe(1);
+      }
+      await log.forgetSink("u");
+    });
+
     test("a new sink begins at the oldest chunk kept; one that is forgotten holds nothing back", async () => {
       await push(records(2000));
       await claimAll(list);

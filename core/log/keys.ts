@@ -1,4 +1,4 @@
-import type { Wire } from "@sluice/sdk";
+import type { Kind, Wire } from "@sluice/sdk";
 
 /** One of the gateway's lists, and how its records are written. */
 export interface GatewayList {
@@ -32,6 +32,19 @@ export function analyticsLists(keyPrefix: string): GatewayList[] {
     { name: `${keyPrefix}${SINGLE}${suffix}`, wire: "msgpack" },
     { name: `${keyPrefix}${SINGLE}${suffix}_protobuf`, wire: "protobuf" },
   ]);
+}
+
+/** The gateway's host checker writes here, whatever the prefix of the other lists. */
+export const UPTIME_LIST: GatewayList = { name: "host-checker:tyk-uptime-analytics", wire: "uptime" };
+
+/** All lists, in the order in which Tyk Pump drains them. */
+export function gatewayLists(keyPrefix: string): GatewayList[] {
+  return [...analyticsLists(keyPrefix), UPTIME_LIST];
+}
+
+/** Which records a list of this wire has, and so which sinks read it. */
+export function kindOf(wire: Wire): Kind {
+  return wire === "uptime" ? "uptime" : "analytics";
 }
 
 /**

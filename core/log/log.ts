@@ -1,4 +1,4 @@
-import type { Wire } from "@sluice/sdk";
+import type { Kind, Wire } from "@sluice/sdk";
 
 /**
  * The delivery log: what the gateway pushed, cut into immutable chunks, kept until every sink has acknowledged them.
@@ -68,6 +68,8 @@ export interface SinkEntry {
   name: string;
   /** Of its configuration: two instances that differ under one name are warned of. */
   fingerprint: string;
+  /** Only lists with such records are kept for it; default "analytics". */
+  reads?: Kind;
 }
 
 export interface KnownSink extends SinkEntry {

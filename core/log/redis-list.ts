@@ -3,7 +3,7 @@ import type { Wire } from "@sluice/sdk";
 import type { BulkReader } from "./bulk-reader.ts";
 import type { Connection, Reply } from "./connection.ts";
 import { unavailable } from "./errors.ts";
-import { type GatewayList, keysOf, type ListKeys } from "./keys.ts";
+import { type GatewayList, keysOf, kindOf, type ListKeys } from "./keys.ts";
 import type { ChunkRef, DeadLetter, Lag, ListLog, ReadResult, SinkEntry } from "./log.ts";
 import { type Descriptor, lastEntry, parseDescriptor, readEntries, readPending } from "./redis-entries.ts";
 import { ensureGroups, isNoGroup } from "./redis-groups.ts";
@@ -65,15 +65,20 @@ export class RedisList implements ListLog {
     return this.#mean;
   }
 
+  /** The registered sinks that read this list. */
+  get sinks(): SinkEntry[] {
+    return this.#shared.sinks.filter(({ reads = "analytics" }) => reads === kindOf(this.wire));
+  }
+
   /** Creates what is missing for these sinks. False: the list never held anything. */
   async ensure(extra: readonly string[] = []): Promise<boolean> {
-    const { connection, sinks } = this.#shared;
+    const { connection } = this.#shared;
     if (this.#epoch !== connection.epoch) {
       this.#epoch = connection.epoch;
       this.#groups.clear();
     }
     const known = (name: string) => this.#groups.has(name);
-    if (this.#groups.size > 0 && sinks.every(({ name }) => known(name)) && extra.every(known)) return true;
+    if (this.#groups.size > 0 && this.sinks.every(({ name }) => known(name)) && extra.every(known)) return true;
     if (this.#ensuring !== null) return this.#ensuring;
     this.#ensuring = this.#create(extra).finally(() => {
       this.#ensuring = null;
@@ -235,10 +240,10 @@ export class RedisList implements ListLog {
   }
 
   async #create(extra: readonly string[]): Promise<boolean> {
-    const { connection, sinks, consumer } = this.#shared;
+    const { connection, consumer } = this.#shared;
     const { epoch } = connection;
     const named = new Map<string, SinkEntry>(extra.map((name) => [name, { name, fingerprint: "" }]));
-    for (const sink of sinks) named.set(sink.name, sink);
+    for (const sink of this.sinks) named.set(sink.name, sink);
     const all = [...named.values()];
     if (!(await ensureGroups(connection, this.keys, all, consumer))) return false;
     const last = this.#groups.size === 0 ? await lastEntry(connection.send, this.keys.log) : undefined;

@@ -3,7 +3,7 @@ import type { RedisLogConfig } from "../config/config.ts";
 import { openBulkReader } from "./bulk-reader.ts";
 import { openConnection, type Send } from "./connection.ts";
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
-import { analyticsLists, type GatewayList, keysOf } from "./keys.ts";
+import { type GatewayList, gatewayLists, keysOf } from "./keys.ts";
 import type { DeliveryLog, KnownSink, SinkEntry } from "./log.ts";
 import { groupsOf, readRegistrations, registerSinks } from "./redis-groups.ts";
 import { RedisList, type RedisShared } from "./redis-list.ts";
@@ -12,7 +12,7 @@ import { PROBE } from "./scripts.ts";
 export type RedisEngineConfig = RedisLogConfig & { leaseMs: number; chunkRecords: number; chunkBytes: number };
 
 export interface RedisLogOptions {
-  /** The lists to drain; the 22 analytics lists of the prefix. */
+  /** The lists to drain; all of the gateway's. */
   lists?: readonly GatewayList[];
   /** Told of what an operator should know and nothing fails for: an eviction policy, two configurations of one sink. */
   warn?(message: string): void;
@@ -55,7 +55,7 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     sinks: [],
     claimMode: "sort",
   };
-  const lists = (options.lists ?? analyticsLists(config.keyPrefix)).map((list) => new RedisList(list, shared));
+  const lists = (options.lists ?? gatewayLists(config.keyPrefix)).map((list) => new RedisList(list, shared));
   const used = async () => {
     const there = await Promise.all(lists.map((list) => unlessWrongType(list.ensure(), false, warnOnce)));
     return lists.filter((_, i) => there[i]);
@@ -88,7 +88,7 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     }
   };
 
-  const registerIn = async ({ keys }: RedisList, sinks: readonly SinkEntry[]) => {
+  const registerIn = async ({ keys, sinks }: RedisList) => {
     const others = await readRegistrations(connection, keys);
     for (const { name, fingerprint } of sinks) {
       const other = others.get(name);
@@ -101,7 +101,7 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
 
   const register = async (sinks: readonly SinkEntry[]) => {
     shared.sinks = sinks;
-    await Promise.all((await used()).map((list) => unlessWrongType(registerIn(list, sinks), undefined, warnOnce)));
+    await Promise.all((await used()).map((list) => unlessWrongType(registerIn(list), undefined, warnOnce)));
   };
 
   return {
@@ -143,9 +143,14 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     },
     async usage() {
       const each = await Promise.all(
-        lists.map((list) => unlessWrongType(list.usage(), { bytes: 0, records: 0 }, warnOnce)),
+        lists
+          .filter((list) => list.sinks.length > 0)
+          .map((list) => unlessWrongType(list.usage(), { bytes: 0, records: 0 }, warnOnce)),
       );
-      return each.reduce((sum, { bytes, records }) => ({ bytes: sum.bytes + bytes, records: sum.records + records }));
+      return each.reduce((sum, { bytes, records }) => ({ bytes: sum.bytes + bytes, records: sum.records + records }), {
+        bytes: 0,
+        records: 0,
+      });
     },
     async close() {
       reader.close();

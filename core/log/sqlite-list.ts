@@ -1,5 +1,6 @@
 import type { Wire } from "@sluice/sdk";
 import { cut } from "./cut.ts";
+import { kindOf } from "./keys.ts";
 import type { ChunkRef, DeadLetter, Lag, ListLog, ReadResult } from "./log.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
@@ -162,7 +163,7 @@ export class SqliteList implements ListLog {
     const candidates = this.#candidates;
     this.#candidates = new Set();
     try {
-      return this.#store.deleteDone(this.name, candidates);
+      return this.#store.deleteDone(this.name, kindOf(this.wire), candidates);
     } catch (error) {
       this.#candidates = null;
       throw error;

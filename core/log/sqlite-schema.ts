@@ -10,7 +10,7 @@ export type Db = Database.Database;
 const PAGE_BYTES = 16 * 1024;
 /** The write-ahead log is cut back to this after a burst. */
 const WAL_BYTES = 64 * 1024 * 1024;
-const VERSION = 1;
+const VERSION = 2;
 
 const SCHEMA = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -19,7 +19,8 @@ CREATE TABLE chunk (
   id INTEGER PRIMARY KEY AUTOINCREMENT, list TEXT NOT NULL, records INTEGER NOT NULL, bytes INTEGER NOT NULL,
   at INTEGER NOT NULL, ends BLOB NOT NULL, data BLOB NOT NULL);
 CREATE INDEX chunk_of_list ON chunk (list, id, records, bytes, at);
-CREATE TABLE sink (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE sink (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, seen INTEGER NOT NULL,
+  reads TEXT NOT NULL DEFAULT 'analytics') WITHOUT ROWID;
 CREATE TABLE done (chunk INTEGER NOT NULL, sink TEXT NOT NULL, PRIMARY KEY (chunk, sink)) WITHOUT ROWID;
 CREATE TABLE letter (
   id INTEGER PRIMARY KEY AUTOINCREMENT, list TEXT NOT NULL, sink TEXT NOT NULL, chunk TEXT NOT NULL,
@@ -61,8 +62,9 @@ function prepareSchema(db: Db, file: string): string {
   if (version === 0) {
     db.exec(SCHEMA);
     db.prepare("INSERT INTO meta VALUES ('nonce', ?)").run(randomBytes(9).toString("base64url"));
-    db.pragma(`user_version = ${VERSION}`);
   }
+  if (version === 1) db.exec("ALTER TABLE sink ADD COLUMN reads TEXT NOT NULL DEFAULT 'analytics'");
+  if (version < VERSION) db.pragma(`user_version = ${VERSION}`);
   return db.prepare("SELECT value FROM meta WHERE name = 'nonce'").pluck().get() as string;
 }
 

@@ -1,3 +1,4 @@
+import type { Kind } from "@sluice/sdk";
 import type { Statement } from "better-sqlite3";
 import type { Cut } from "./cut.ts";
 import type { DeadLetter, KnownSink, SinkEntry } from "./log.ts";
@@ -78,15 +79,17 @@ export class SqliteStore {
     return this.#transaction(() => ids.reduce((sum, id) => sum + insert.run(sink, id).changes, 0));
   }
 
-  /** Deletes what all registered sinks are done with, of these chunks or (null) of all of the list. */
-  deleteDone(list: string, candidates: ReadonlySet<number> | null): number {
-    const sinks = this.#naming(() => this.#sql("SELECT count(*) FROM sink").pluck().get()) as number;
+  /** Deletes what all registered sinks of this kind are done with, of these chunks or (null) of all of the list. */
+  deleteDone(list: string, kind: Kind, candidates: ReadonlySet<number> | null): number {
+    const count = this.#sql("SELECT count(*) FROM sink WHERE reads = ?").pluck();
+    const sinks = this.#naming(() => count.get(kind)) as number;
     if (sinks === 0 || candidates?.size === 0) return 0;
-    const rule = "(SELECT count(*) FROM done JOIN sink ON sink.name = done.sink WHERE done.chunk = chunk.id) = ?";
+    const rule = `(SELECT count(*) FROM done JOIN sink ON sink.name = done.sink AND sink.reads = ?
+      WHERE done.chunk = chunk.id) = ?`;
     const ids =
       candidates === null
         ? (this.#naming(() =>
-            this.#sql(`SELECT id FROM chunk WHERE list = ? AND ${rule}`).pluck().all(list, sinks),
+            this.#sql(`SELECT id FROM chunk WHERE list = ? AND ${rule}`).pluck().all(list, kind, sinks),
           ) as number[])
         : [...candidates];
     const deleteChunk = this.#sql(`DELETE FROM chunk WHERE id = ? AND ${rule}`);
@@ -94,7 +97,7 @@ export class SqliteStore {
     const swept = this.#transaction(() => {
       let n = 0;
       for (const id of ids) {
-        if (deleteChunk.run(id, sinks).changes === 0) continue;
+        if (deleteChunk.run(id, kind, sinks).changes === 0) continue;
         deleteMarks.run(id);
         n++;
       }
@@ -118,10 +121,10 @@ export class SqliteStore {
   }
 
   writeSinks(sinks: readonly SinkEntry[]): void {
-    const insert = this.#sql("INSERT OR REPLACE INTO sink VALUES (?, ?, ?)");
+    const insert = this.#sql("INSERT OR REPLACE INTO sink (name, fingerprint, seen, reads) VALUES (?, ?, ?, ?)");
     const now = Date.now();
     this.#transaction(() => {
-      for (const { name, fingerprint } of sinks) insert.run(name, fingerprint, now);
+      for (const { name, fingerprint, reads = "analytics" } of sinks) insert.run(name, fingerprint, now, reads);
     });
   }
 

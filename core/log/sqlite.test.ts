@@ -64,7 +64,7 @@ describe("delivery log in a file", () => {
 
   test("before it is open and for a list that it lacks, it says so", async () => {
     const fresh = openSqliteLog({ folder: join(folder, "other"), ...LIMITS });
-    expect(fresh.lists.length).toBe(22);
+    expect(fresh.lists.length).toBe(23);
     expect(() => fresh.append(NAME, records(1))).toThrow(/call open first/);
     expect(() => log.append("unknown", records(1))).toThrow(/no list named unknown/);
   });

@@ -1,5 +1,5 @@
 import { LOG_ERROR_CODES, LogError } from "./errors.ts";
-import { analyticsLists, DEFAULT_KEY_PREFIX, type GatewayList } from "./keys.ts";
+import { DEFAULT_KEY_PREFIX, type GatewayList, gatewayLists } from "./keys.ts";
 import type { DeliveryLog, SinkEntry } from "./log.ts";
 import { SqliteList } from "./sqlite-list.ts";
 import { SqliteStore } from "./sqlite-store.ts";
@@ -13,7 +13,7 @@ export interface SqliteEngineConfig {
 }
 
 export interface SqliteLogOptions {
-  /** The 22 analytics lists under Tyk's default prefix. */
+  /** All of the gateway's, under Tyk's default prefix. */
   lists?: readonly GatewayList[];
   /** The file's most pages of 16 KiB; as many as the disk has room for. */
   maxPages?: number;
@@ -40,7 +40,7 @@ export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOpti
     if (store !== null) return store;
     throw new LogError(LOG_ERROR_CODES.unavailable, `The log in ${config.folder} is not open; call open first.`);
   };
-  const lists = (options.lists ?? analyticsLists(DEFAULT_KEY_PREFIX)).map(
+  const lists = (options.lists ?? gatewayLists(DEFAULT_KEY_PREFIX)).map(
     ({ name, wire }) => new SqliteList(name, wire, opened, config),
   );
   const register = (sinks: readonly SinkEntry[]) => {

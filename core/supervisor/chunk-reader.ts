@@ -3,6 +3,7 @@ import type { SlabPool } from "./slabs.ts";
 
 /** Records [from, to) of a chunk in a slab. Pinned as long as an actor may read it. */
 export interface Loaded {
+  readonly list: ListLog;
   readonly chunk: string;
   readonly from: number;
   readonly to: number;
@@ -27,15 +28,19 @@ const OVERHEAD_A_RECORD = 24;
 export class ChunkReader {
   readonly #pool: SlabPool;
   readonly #largestRecord: number;
-  readonly #readers: () => number;
+  readonly #readers: (list: ListLog) => number;
   /** Oldest first. */
   #loaded = new Map<string, Loaded[]>();
   #reading = new Map<string, Promise<LoadResult>>();
   #meanBytes = new Map<ListLog, number>();
   #unpinnedBytes = 0;
 
-  /** `readers`: how many sinks take chunks now. What all of them had is not kept. */
-  constructor(pool: SlabPool, largestRecord: number, readers = () => Number.POSITIVE_INFINITY) {
+  /** `readers`: how many sinks take chunks of a list now. What all of them had is not kept. */
+  constructor(
+    pool: SlabPool,
+    largestRecord: number,
+    readers: (list: ListLog) => number = () => Number.POSITIVE_INFINITY,
+  ) {
     this.#pool = pool;
     this.#largestRecord = largestRecord;
     this.#readers = readers;
@@ -63,7 +68,7 @@ export class ChunkReader {
   unpin(loaded: Loaded): void {
     if (--loaded.pins > 0) return;
     this.#unpinnedBytes += loaded.slab.byteLength;
-    if (loaded.uses >= this.#readers()) this.#drop(loaded);
+    if (loaded.uses >= this.#readers(loaded.list)) this.#drop(loaded);
     else this.#evict();
   }
 
@@ -84,7 +89,7 @@ export class ChunkReader {
       if ("need" in result) return this.#give(slab, "too large");
       this.#meanBytes.set(list, mean * 0.8 + (result.bytes / (result.to - from)) * 0.2);
       // Pinned from the start: it could be evicted before the caller sees it.
-      const loaded = { chunk: ref.chunk, from, slab, pins: 1, uses: 1, ...result };
+      const loaded = { list, chunk: ref.chunk, from, slab, pins: 1, uses: 1, ...result };
       const pages = this.#loaded.get(ref.chunk);
       if (pages) pages.push(loaded);
       else this.#loaded.set(ref.chunk, [loaded]);

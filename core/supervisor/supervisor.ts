@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
-import type { DeliveryLog, SinkEntry } from "../log/log.ts";
+import { kindOf } from "../log/keys.ts";
+import type { DeliveryLog, ListLog, SinkEntry } from "../log/log.ts";
 import type { Logger } from "../logging/index.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import { ListDrain } from "./list-drain.ts";
@@ -40,9 +41,9 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
   const { config, log, logger } = parts;
   const { delivery } = config;
   const pool = new SlabPool();
-  const reader = new ChunkReader(pool, LARGEST_RECORD, () => sinks.filter(({ takes }) => takes).length);
+  const reader = new ChunkReader(pool, LARGEST_RECORD, (list) => readersOf(list).filter(({ takes }) => takes).length);
   const startedAt = Date.now();
-  const entries: SinkEntry[] = config.sinks.map(({ name, fingerprint }) => ({ name, fingerprint }));
+  const entries: SinkEntry[] = config.sinks.map(({ name, fingerprint, reads }) => ({ name, fingerprint, reads }));
   const timers: NodeJS.Timeout[] = [];
   let backlog = { bytes: 0, records: 0 };
   const troubles = new Troubles(logger);
@@ -56,7 +57,11 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
         renew: (list) => drains.find((drain) => drain.list === list)?.renewSoon(),
       }),
   );
-  const drains = log.lists.map((list) => new ListDrain(list, sinks, delivery, logger, troubles, hungry));
+  const readersOf = ({ wire }: ListLog) => sinks.filter(({ config }) => config.reads === kindOf(wire));
+  // A list that no sink reads is left alone.
+  const drains = log.lists
+    .filter((list) => readersOf(list).length > 0)
+    .map((list) => new ListDrain(list, readersOf(list), delivery, logger, troubles, hungry));
   const failed = (error: unknown) => troubles.failed(LOG, error);
 
   const openLog = async (): Promise<void> => {

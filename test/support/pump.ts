@@ -36,6 +36,7 @@ export function testConfig(
     },
     sinks: Object.entries(sinks).map(([name, { module, ...sink }]) => ({
       name,
+      reads: "analytics",
       fingerprint: name,
       prepare: NO_PREPARATION,
       timeoutMs: 0,

@@ -73,6 +73,7 @@ function configOf(actors: number): SinkConfig {
   return {
     name: "sink",
     type: "fake",
+    reads: "analytics",
     fingerprint: "",
     config: {},
     plugin: { name: "fake", version: "0", entry: "", api: 1, features: [] },

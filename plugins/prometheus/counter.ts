@@ -1,0 +1,37 @@
+import type { AnalyticsRecord } from "@sluice/sdk";
+import { grown, type LabelSets } from "./label-sets.ts";
+import { type Family, labelled, type MetricSpec, type Sample } from "./metric.ts";
+
+/** One more for each record, by its labels. */
+export class CounterFamily implements Family {
+  readonly type = "counter";
+  readonly spec: MetricSpec;
+  dropped = 0;
+  readonly #sets: LabelSets;
+  #totals = new Float64Array(16);
+
+  constructor(spec: MetricSpec, sets: LabelSets) {
+    this.spec = spec;
+    this.#sets = sets;
+  }
+
+  count(_record: AnalyticsRecord): void {
+    const set = this.#sets.current();
+    if (set < 0) {
+      this.dropped++;
+      return;
+    }
+    if (set === this.#totals.length) this.#totals = grown(this.#totals);
+    this.#totals[set]!++;
+  }
+
+  endBatch(): void {}
+
+  samples(): Sample[] {
+    const samples: Sample[] = [];
+    for (let set = 0; set < this.#sets.size; set++) {
+      samples.push({ labels: labelled(this.spec, this.#sets, set), value: this.#totals[set]! });
+    }
+    return samples;
+  }
+}

@@ -1,0 +1,40 @@
+import { defineSink } from "@sluice/sdk";
+import { Config } from "./config.ts";
+import { listen } from "./endpoint.ts";
+import { exposition } from "./exposition.ts";
+import { Metrics } from "./metrics.ts";
+import { metricSpecs } from "./specs.ts";
+
+/** Totals over all records, for Prometheus to scrape. */
+export default defineSink({
+  type: "prometheus",
+  config: Config,
+  batch: { records: 5000, bytes: 8 << 20, linger: 0 },
+  single: true,
+  async open({ config, log, metrics: own }) {
+    const specs = metricSpecs(config, log.error);
+    const { track_all_paths: trackAllPaths, aggregate_observations: means, max_series: maxSeries } = config;
+    const metrics = new Metrics(specs, { trackAllPaths, means, maxSeries });
+    const path = config.path.startsWith("/") ? config.path : `/${config.path}`;
+    const endpoint = await listen(config.listen_address, path, exposition(metrics.families));
+    log.info(`Metrics are served on ${config.listen_address}${path}`);
+    const dropped = own.counter(
+      "dropped_observations",
+      "Observations left out because a metric has reached max_series.",
+    );
+    const full = new Set<string>();
+    return {
+      async write(batch) {
+        const lost = metrics.count(batch);
+        if (lost === 0) return;
+        dropped.add(lost);
+        for (const { spec, dropped } of metrics.families) {
+          if (dropped === 0 || full.has(spec.name)) continue;
+          full.add(spec.name);
+          log.warn(`${spec.name} has reached max_series: label values that it has not seen before are not counted`);
+        }
+      },
+      close: () => endpoint.close(),
+    };
+  },
+});

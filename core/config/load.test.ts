@@ -80,7 +80,6 @@ describe("files", () => {
       ...csv,
       enable_http_profiler: true,
       kv: { stores: { a: {} } },
-      dont_purge_uptime_data: false,
     });
     expect(problems.map(({ severity, code, place }) => `${severity} ${code} ${place}`)).toEqual([
       "warning SLUICE_CONFIG_NOT_BUILT pump.conf:16 enable_http_profiler".replace(
@@ -88,7 +87,6 @@ describe("files", () => {
         problems[0]!.place.replace(/\D/g, ""),
       ),
       expect.stringMatching(/^warning SLUICE_CONFIG_NOT_BUILT pump.conf:\d+ kv.stores$/),
-      expect.stringMatching(/^warning SLUICE_CONFIG_NOT_BUILT pump.conf:\d+ dont_purge_uptime_data$/),
     ]);
     for (const key of ["enable_cluster", "use_ssl", "redis_use_ssl"]) {
       expect(stopsTheStart(load({ ...csv, analytics_storage_config: { [key]: true } }).problems), key).toBe(true);

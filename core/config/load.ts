@@ -12,6 +12,7 @@ import { PumpConf, Sluice, Storage, Tyk } from "./schema.ts";
 import { healthOf, loggingOf, logOf, reportMissingParts } from "./settings.ts";
 import { buildSinks } from "./sinks.ts";
 import { readSource } from "./source.ts";
+import { readUptimePump } from "./uptime.ts";
 import { applyVariables, type Environment, Variables } from "./variables.ts";
 
 export interface LoadOptions {
@@ -53,7 +54,8 @@ export function loadConfig(options: LoadOptions): Loaded {
   const lockFile = options.lockFile ?? LOCK_FILE;
   const lock = openLock(lockFile, draft);
   const pumps = readPumps(conf.pumps, source.place, variables, typesOf(lock), draft);
-  const sinks = buildSinks(pumps, {
+  const reading = { draft, variables, place: source.place, types: typesOf(lock), pumps };
+  const sinks = buildSinks([...pumps, ...readUptimePump(conf, reading)], {
     draft,
     variables,
     place: source.place,

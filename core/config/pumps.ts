@@ -22,6 +22,8 @@ export interface PumpEntry {
   inFile: boolean;
   /** At least one `TYK_PMP_PUMPS_<NAME>_…` variable exists. */
   inVariables: boolean;
+  /** Where the sink's own settings stand, and the prefix of their variables, where that is not `meta`. */
+  settings?: { path: string; prefix: string };
 }
 
 /**

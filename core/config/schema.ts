@@ -154,7 +154,7 @@ export const Tyk = Type.Object({
   storage_expiration_time: whole("Nothing expires before it is delivered.", {
     noEffect: "records are kept until every sink has them",
   }),
-  uptime_pump_config: Type.Unknown({ description: "Where uptime records go.", env: "UPTIMEPUMPCONFIG", raw: true }),
+  uptime_pump_config: raw("Where uptime records go: see [uptime.md](uptime.md)."),
   pumps: Type.Record(Type.String(), raw("A sink."), { description: "The sinks by name." }),
   analytics_storage_config: Storage,
   analytics_storage_type: text("`redis` or empty."),

@@ -81,14 +81,6 @@ export function loggingOf(conf: PumpConf, variables: Variables, debug: boolean, 
 
 /** What Tyk Pump does beside delivering, and Sluice does not do yet. */
 export function reportMissingParts(conf: PumpConf, variables: Variables, draft: Draft): void {
-  variables.takeUnread("TYK_PMP_UPTIMEPUMPCONFIG_");
-  if (!conf.dont_purge_uptime_data) {
-    draft.report("SLUICE_CONFIG_NOT_BUILT", WARNING, {
-      place: draft.isSet("dont_purge_uptime_data") ? draft.placeOf("dont_purge_uptime_data") : "dont_purge_uptime_data",
-      message: "Uptime records are to be delivered, which is not built yet; they are left where they are.",
-      mend: 'Set "dont_purge_uptime_data": true to say that this is meant.',
-    });
-  }
   if (variables.read("TYK_INSTRUMENTATION") === "1") {
     draft.report("SLUICE_CONFIG_NOT_BUILT", WARNING, {
       place: "TYK_INSTRUMENTATION",

@@ -79,7 +79,7 @@ function reportUnknownType({ name, type, path, prefix }: PumpEntry, { draft, loc
 function readMeta(entry: PumpEntry, { type }: ResolvedType, pumps: readonly PumpEntry[], inputs: SinkInputs): Values {
   const { draft, variables, place } = inputs;
   const schema = withEnvPrefix(type.schema as Schema);
-  const path = `${entry.path}.meta`;
+  const path = entry.settings?.path ?? `${entry.path}.meta`;
   const scope = { severity: "error", sink: entry.name } as const;
   const values: Values = {};
   const meta = entry.pump.meta;
@@ -93,7 +93,8 @@ function readMeta(entry: PumpEntry, { type }: ResolvedType, pumps: readonly Pump
   }
   const own = `${entry.prefix}META`;
   const usual = `TYK_PMP_PUMPS_${schema.env ?? `${entry.type.toUpperCase()}_META`}`;
-  const prefix = entry.inVariables ? own : (values[ENV_PREFIX] as string | undefined) || usual;
+  const named = (values[ENV_PREFIX] as string | undefined) || usual;
+  const prefix = entry.settings?.prefix ?? (entry.inVariables ? own : named);
   applyVariables(schema, `${prefix}_`, path, values, { draft, scope, variables });
   if (prefix === usual && usual !== own) reportExtraPump(entry, usual, pumps, inputs);
   if (!Object.hasOwn((type.schema as Schema).properties ?? {}, ENV_PREFIX)) delete values[ENV_PREFIX];

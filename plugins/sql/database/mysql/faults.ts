@@ -1,0 +1,40 @@
+import type { Fault } from "../driver.ts";
+
+/** By error number: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html, MariaDB the same. */
+const FAULTS: { readonly [number: number]: Fault } = {
+  1213: "again", // deadlock
+  1205: "retryable", // lock wait timeout
+  1020: "again", // record has changed since last read
+  1044: "fatal", // no right to the database
+  1045: "fatal", // wrong password
+  1049: "fatal", // no such database
+  1142: "fatal", // no right to the table
+  1143: "fatal",
+  1227: "fatal",
+  1698: "fatal", // wrong password (socket authentication)
+  1251: "fatal", // authentication protocol
+  1022: "refused", // duplicate key
+  1048: "refused", // column may not be null
+  1062: "refused",
+  1264: "refused", // out of range
+  1265: "refused", // data truncated
+  1292: "refused", // wrong date
+  1300: "refused", // invalid characters
+  1366: "refused", // wrong string or number
+  1367: "refused",
+  1406: "refused", // too long
+  1411: "refused",
+  1416: "refused",
+  1690: "refused",
+  1153: "refused", // packet larger than max_allowed_packet
+  3819: "refused", // check constraint
+  4025: "refused", // check constraint, MariaDB
+  4078: "refused",
+};
+
+const TLS = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|HANDSHAKE_NO_SSL_SUPPORT/;
+
+export function mysqlFault(error: unknown): Fault {
+  const { errno, code = "" } = (error ?? {}) as { errno?: number; code?: string };
+  return FAULTS[errno ?? 0] ?? (TLS.test(code) ? "fatal" : "retryable");
+}

@@ -1,0 +1,111 @@
+import { Retryable } from "@sluice/sdk";
+import type { Database, Result, Until, Value } from "./database.ts";
+import type { Connection, Driver } from "./driver.ts";
+import { sinkError } from "./errors.ts";
+
+/** Times that a transaction is begun before others are let ahead. */
+const TRIES = 3;
+
+export interface PoolOptions {
+  /** Most connections at once; further callers wait. */
+  connections: number;
+}
+
+/** A database over a driver: connections made as they are needed, kept while they work. Connects once, to see that it can. */
+export async function openPool<C extends Connection>(
+  driver: Driver<C>,
+  options: PoolOptions = { connections: 2 },
+): Promise<Database<C>> {
+  const pool = new Pool(driver, options.connections);
+  await pool.probe();
+  return pool;
+}
+
+class Pool<C extends Connection> implements Database<C> {
+  readonly #driver: Driver<C>;
+  readonly #most: number;
+  readonly #idle: C[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #taken = 0;
+  #closed = false;
+
+  constructor(driver: Driver<C>, most: number) {
+    this.#driver = driver;
+    this.#most = most;
+  }
+
+  get dialect() {
+    return this.#driver.dialect;
+  }
+
+  async probe(): Promise<void> {
+    await this.#with(async () => {});
+  }
+
+  query(sql: string, values?: readonly Value[]): Promise<Result> {
+    return this.#with((connection) => connection.query(sql, values));
+  }
+
+  async transaction<T>(work: (session: C) => Promise<T>, until?: Until): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#with((connection) => this.#run(connection, work, until ?? null));
+      } catch (error) {
+        const again = this.#driver.fault((error as Error).cause) === "again";
+        if (!again || attempt === TRIES || until?.signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #run<T>(connection: C, work: (session: C) => Promise<T>, until: Until | null): Promise<T> {
+    const cancel = () => connection.cancel();
+    until?.signal.addEventListener("abort", cancel, { once: true });
+    try {
+      if (until?.signal.aborted) throw new Retryable(`${this.dialect.product} was not asked in time`);
+      await connection.begin(until);
+      const result = await work(connection);
+      await connection.commit();
+      return result;
+    } catch (error) {
+      if (until?.signal.aborted) {
+        throw new Retryable(`${this.dialect.product} did not answer before the deadline`, { cause: error });
+      }
+      if (connection.usable) await connection.rollback().catch(() => connection.cancel());
+      throw error;
+    } finally {
+      until?.signal.removeEventListener("abort", cancel);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#taken > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await Promise.all(this.#idle.splice(0).map((connection) => connection.close()));
+  }
+
+  /** Every error that leaves is the host's. */
+  async #with<T>(use: (connection: C) => Promise<T>): Promise<T> {
+    while (this.#taken >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#taken++;
+    let connection: C | undefined;
+    try {
+      if (this.#closed) throw new Retryable(`The connection to ${this.dialect.product} is closed`);
+      connection = this.#next() ?? (await this.#driver.connect());
+      return await use(connection);
+    } catch (error) {
+      throw sinkError(this.#driver, error);
+    } finally {
+      if (connection?.usable) this.#idle.push(connection);
+      this.#taken--;
+      // All of them: one may be `close`, which takes nothing.
+      for (const resume of this.#waiting.splice(0)) resume();
+    }
+  }
+
+  #next(): C | undefined {
+    for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
+      if (connection.usable) return connection;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,43 @@
+import type { Dialect, Index, Table } from "../dialect.ts";
+import { quoteTable, tableParts } from "../dialect.ts";
+import { timeText } from "../time.ts";
+
+const quote = (identifier: string) => `"${identifier.replaceAll('"', '""').replaceAll("\0", "")}"`;
+
+export const postgresDialect: Dialect = {
+  name: "postgres",
+  product: "PostgreSQL",
+  types: {
+    text: "text",
+    key: "text",
+    integer: "bigint",
+    unsigned: "bigint",
+    float: "decimal",
+    boolean: "boolean",
+    time: "timestamptz",
+  },
+  maxParameters: 65_535,
+  quote,
+  parameter: (n) => `$${n}`,
+  time: (seconds, nanos) => `${timeText(seconds, nanos)}+00`,
+  onConflict: (key, assignments) =>
+    `ON CONFLICT (${key.map(quote).join(", ")}) DO UPDATE SET ${assignments.join(", ")}`,
+  incoming: (column) => `excluded.${quote(column)}`,
+  least: (a, b) => `LEAST(${a}, ${b})`,
+  greatest: (a, b) => `GREATEST(${a}, ${b})`,
+  createIndex: (table: Table, index: Index, apart: boolean) =>
+    `CREATE INDEX ${apart ? "CONCURRENTLY " : ""}IF NOT EXISTS ${quote(index.name)} ON ${quoteTable(postgresDialect, table.name)} (${index.columns.map(quote).join(", ")})`,
+  // duplicate_table, duplicate_column, unique_violation (in the catalogue: two made it at once)
+  isThere: (error) => ["42P07", "42701", "23505"].includes((error as { code?: string } | undefined)?.code ?? ""),
+  catalogue: {
+    columns(table) {
+      const { schema, name } = tableParts(table);
+      return {
+        sql: `SELECT column_name AS name FROM information_schema.columns WHERE table_name = $1 AND table_schema = ${schema === null ? "CURRENT_SCHEMA()" : "$2"}`,
+        values: schema === null ? [name] : [name, schema],
+      };
+    },
+    tables:
+      "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = CURRENT_SCHEMA() AND table_type = 'BASE TABLE'",
+  },
+};

@@ -1,0 +1,79 @@
+import Sqlite from "better-sqlite3";
+import type { Result, Row, Value } from "../database.ts";
+import type { Connection, Driver, Fault } from "../driver.ts";
+import { sqliteDialect } from "./dialect.ts";
+
+/** How long to wait for another process that writes: the thread waits with it, so not for long. */
+const BUSY_MS = 1000;
+
+/** By result code: https://www.sqlite.org/rescode.html */
+const FAULTS: readonly (readonly [code: RegExp, fault: Fault])[] = [
+  [/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/, "refused"],
+  [/^SQLITE_(CANTOPEN|NOTADB|AUTH|PERM)/, "fatal"],
+];
+
+function sqliteFault(error: unknown): Fault {
+  const { code = "" } = (error ?? {}) as { code?: string };
+  return FAULTS.find(([pattern]) => pattern.test(code))?.[1] ?? "retryable";
+}
+
+export class SqliteConnection implements Connection {
+  readonly database: Sqlite.Database;
+  usable = true;
+  readonly #statements = new Map<string, Sqlite.Statement>();
+
+  constructor(file: string) {
+    this.database = new Sqlite(file, { timeout: BUSY_MS });
+    this.database.pragma("journal_mode = WAL");
+    // With WAL this loses no commit when the process dies; the last ones only when the machine does.
+    this.database.pragma("synchronous = FULL");
+  }
+
+  /** Prepared once. */
+  statement(sql: string): Sqlite.Statement {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.database.prepare(sql);
+      if (this.#statements.size >= 64) this.#statements.clear();
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  async query(sql: string, values: readonly Value[] = []): Promise<Result> {
+    const statement = this.statement(sql);
+    const bound = values.map((value) => (typeof value === "boolean" ? Number(value) : value));
+    if (statement.reader) return { rows: statement.all(bound) as Row[], changed: 0 };
+    return { rows: [], changed: statement.run(bound).changes };
+  }
+
+  async begin(): Promise<void> {
+    this.statement("BEGIN IMMEDIATE").run();
+  }
+
+  async commit(): Promise<void> {
+    this.statement("COMMIT").run();
+  }
+
+  async rollback(): Promise<void> {
+    if (this.database.inTransaction) this.statement("ROLLBACK").run();
+  }
+
+  cancel(): void {
+    this.usable = false;
+    this.database.close();
+  }
+
+  async close(): Promise<void> {
+    this.cancel();
+  }
+}
+
+/** `file`: a path. */
+export function sqliteDriver(file: string): Driver<SqliteConnection> {
+  return {
+    dialect: sqliteDialect,
+    connect: async () => new SqliteConnection(file),
+    fault: sqliteFault,
+  };
+}

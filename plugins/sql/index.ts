@@ -1,0 +1,3 @@
+import { rawSinks } from "./records/sinks.ts";
+
+export default [...rawSinks];

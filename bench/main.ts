@@ -12,12 +12,14 @@ import { isolation } from "./scenarios/isolation.ts";
 import { latency } from "./scenarios/latency.ts";
 import { memory } from "./scenarios/memory.ts";
 import { micro } from "./scenarios/micro.ts";
+import { prometheus } from "./scenarios/prometheus.ts";
 import { start } from "./scenarios/start.ts";
 import { type Figure, printFigures } from "./table.ts";
 
 const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
   drain,
   csv,
+  prometheus,
   memory,
   start,
   latency,

@@ -48,7 +48,7 @@ export interface SinkReport {
 
 export interface Sinks {
   /** `bad`: need not finish. */
-  [name: string]: { type: "csv" | "count" | "age" | "hangs" | "fails"; bad?: true };
+  [name: string]: { type: "csv" | "prometheus" | "count" | "age" | "hangs" | "fails"; bad?: true };
 }
 
 export interface Run {
@@ -76,8 +76,10 @@ export async function runPump(
   try {
     const expect = Object.keys(sinks).filter((name) => !sinks[name]!.bad);
     const conf = join(folder, "pump.conf");
-    writeFileSync(conf, JSON.stringify(await pumpConf(backlog, sinks, folder)));
-    const run = await drained({ conf, lockFile: await lockFile(folder), records, expect }, folder, push);
+    const addresses = await addressesOf(sinks);
+    writeFileSync(conf, JSON.stringify(await pumpConf(backlog, sinks, folder, addresses)));
+    const order = { conf, lockFile: await lockFile(folder), records, expect };
+    const run = await drained(order, folder, push, () => scrapeAll(addresses, folder));
     for (const name of expect) {
       const { delivered, written, deadLettered } = run.sinks.get(name)!;
       const arrived = arrivals(folder, name, sinks[name]!.type);
@@ -94,10 +96,11 @@ export async function runPump(
   }
 }
 
-async function pumpConf({ redis: { host, port } }: Backlog, sinks: Sinks, folder: string) {
+async function pumpConf({ redis: { host, port } }: Backlog, sinks: Sinks, folder: string, addresses: Addresses) {
   const pumps = Object.entries(sinks).map(([name, { type }]) => {
     const path = join(folder, name);
-    return [name, { type, meta: type === "csv" ? { csv_dir: path } : { file: path } }];
+    const meta = { csv: { csv_dir: path }, prometheus: { listen_address: addresses.get(name) } };
+    return [name, { type, meta: type in meta ? meta[type as keyof typeof meta] : { file: path } }];
   });
   return {
     analytics_storage_config: { type: "redis", host, port },
@@ -106,6 +109,21 @@ async function pumpConf({ redis: { host, port } }: Backlog, sinks: Sinks, folder
     pumps: Object.fromEntries(pumps),
     sluice: { stop: STOP_MS },
   };
+}
+
+/** Where each sink that is scraped listens. */
+type Addresses = ReadonlyMap<string, string>;
+
+async function addressesOf(sinks: Sinks): Promise<Addresses> {
+  const scraped = Object.keys(sinks).filter((name) => sinks[name]!.type === "prometheus");
+  return new Map(await Promise.all(scraped.map(async (name) => [name, `127.0.0.1:${await freePort()}`] as const)));
+}
+
+/** Their totals end with the process: leaves them where the other sinks leave what they got. */
+async function scrapeAll(addresses: Addresses, folder: string): Promise<void> {
+  for (const [name, address] of addresses) {
+    writeFileSync(join(folder, name), await (await fetch(`http://${address}/metrics`)).text());
+  }
 }
 
 /** The lock of this repository, and our own sinks. */
@@ -122,7 +140,12 @@ async function lockFile(folder: string): Promise<string> {
   return file;
 }
 
-async function drained(order: Order, folder: string, push: () => Promise<void>): Promise<Omit<Run, "ages">> {
+async function drained(
+  order: Order,
+  folder: string,
+  push: () => Promise<void>,
+  beforeStop: () => Promise<void>,
+): Promise<Omit<Run, "ages">> {
   const flags = process.env.SLUICE_BENCH_NODE_FLAGS?.split(" ").filter(Boolean) ?? [];
   const child = spawn(process.execPath, [...flags, PROCESS, JSON.stringify(order)], {
     cwd: folder,
@@ -155,7 +178,7 @@ async function drained(order: Order, folder: string, push: () => Promise<void>):
           const sinks = new Map(report.sinks.map((sink) => [sink.name, sink]));
           const rss = { peak: memory(pid, "VmHWM"), steady: samples.toSorted((a, b) => a - b)[samples.length >> 1]! };
           result = { ...report, sinks, rss };
-          child.send("stop");
+          beforeStop().then(() => child.send("stop"), reject);
         }
       });
       child.on("exit", (code, signal) => {
@@ -179,10 +202,16 @@ function memory(pid: number, line: "VmRSS" | "VmHWM"): number {
   return Number(kilobytes) / 1024;
 }
 
-/** Records that reached the sink, by what it left: its own count, or its rows (no field of ours holds a line feed). */
+/** Records that reached the sink, by what it left: its own count, its metrics, or its rows (no field of ours holds a line feed). */
 function arrivals(folder: string, name: string, type: Sinks[string]["type"]): number {
   if (type === "csv") return csvRows(join(folder, name));
+  if (type === "prometheus") return requests(readFileSync(join(folder, name), "utf8"));
   return type === "age" ? readAges(folder, name).length : Number(readFileSync(join(folder, name), "utf8"));
+}
+
+/** Records that an exposition has counted. */
+function requests(text: string): number {
+  return [...text.matchAll(/^tyk_http_status\{.*\} (\d+)$/gm)].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 function readAges(folder: string, name: string): Float64Array {

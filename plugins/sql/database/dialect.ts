@@ -33,6 +33,8 @@ export interface Dialect {
   /** For messages: "PostgreSQL". */
   readonly product: string;
   readonly types: { readonly [type in ColumnType]: string };
+  /** Most characters of an ASCII text in a column of type "key". */
+  readonly keyCharacters: number;
   /** Most parameters of one statement. */
   readonly maxParameters: number;
   /** One identifier in its quotes, whatever characters it has. */

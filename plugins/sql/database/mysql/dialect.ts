@@ -28,6 +28,7 @@ export function mysqlDialect({ stringSize, wholeSeconds }: MysqlTypes): Dialect 
       boolean: "boolean",
       time: wholeSeconds ? "datetime NULL" : "datetime(3) NULL",
     },
+    keyCharacters: KEY_CHARACTERS,
     maxParameters: 65_535,
     quote,
     parameter: () => "?",

@@ -16,6 +16,8 @@ export const postgresDialect: Dialect = {
     boolean: "boolean",
     time: "timestamptz",
   },
+  // A row of an index takes 2,704 bytes.
+  keyCharacters: 2000,
   maxParameters: 65_535,
   quote,
   parameter: (n) => `$${n}`,

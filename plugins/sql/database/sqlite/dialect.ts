@@ -15,6 +15,7 @@ export const sqliteDialect: Dialect = {
     boolean: "numeric",
     time: "datetime",
   },
+  keyCharacters: 2000,
   maxParameters: 32_766,
   quote,
   parameter: () => "?",

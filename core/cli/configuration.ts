@@ -1,13 +1,16 @@
 import { join, resolve } from "node:path";
 import type { Config, SinkConfig } from "../config/config.ts";
-import { type Loaded, loadConfig } from "../config/load.ts";
+import { type Loaded, readConfig } from "../config/load.ts";
 import { stopsTheStart } from "../config/problem.ts";
 import { isSecretName } from "../logging/clean.ts";
 import { createLogger, type Logger, type LoggerOptions } from "../logging/logger.ts";
 
-/** Reads the configuration as the process sees it: its variables, its folder. */
-export function readConfiguration(options: { conf?: string | undefined; debug?: boolean | undefined }): Loaded {
-  return loadConfig({
+/** Reads the configuration as the process sees it: its variables, its folder, its secrets. */
+export function readConfiguration(options: {
+  conf?: string | undefined;
+  debug?: boolean | undefined;
+}): ReturnType<typeof readConfig> {
+  return readConfig({
     env: process.env,
     cwd: process.cwd(),
     flags: { debug: options.debug === true },
@@ -15,9 +18,9 @@ export function readConfiguration(options: { conf?: string | undefined; debug?: 
   });
 }
 
-/** A logger as configured, that knows the configuration's secrets. */
+/** A logger as configured, that knows the configuration's secrets; `more.secrets`: those that only its loading knows. */
 export function loggerFor(config: Config, more: Partial<LoggerOptions> = {}): Logger {
-  return createLogger({ ...config.logging, secrets: secretsOf(config), ...more });
+  return createLogger({ ...config.logging, ...more, secrets: [...(more.secrets ?? []), ...secretsOf(config)] });
 }
 
 /** Logs all problems at once; false: nothing can be started. */

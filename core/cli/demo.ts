@@ -20,7 +20,7 @@ const LINE_MS = 2000;
 
 /** `sluice demo --records n`: makes them, delivers them through an embedded log, tells what each sink got and how fast. */
 export async function demo(options: DemoOptions, parts: Parts = realParts): Promise<number> {
-  const loaded = options.conf === undefined ? await builtIn() : readConfiguration(options);
+  const loaded = options.conf === undefined ? await builtIn() : await readConfiguration(options);
   const folder = resolve("data", `demo-${stamp(new Date())}`);
   const config = inFolder(loaded.config, folder, { moveOutput: options.conf === undefined });
   const live = liveOutput();
@@ -28,6 +28,7 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
   const level = options.debug ? "debug" : "warn";
   const logger = loggerFor(config, {
     level,
+    secrets: loaded.hidden,
     ...(live === null ? {} : { write: (line) => live.print(line.trimEnd()) }),
   });
   if (!reportProblems(loaded, logger)) return EXIT.failed;

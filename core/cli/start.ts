@@ -7,14 +7,14 @@ import { realParts } from "./wiring.ts";
 
 /** `sluice start`: the pump, the demonstration where nothing is configured, or Tyk Pump's demo data. */
 export async function start(options: StartOptions, parts: Parts = realParts): Promise<number> {
-  const loaded = readConfiguration(options);
+  const loaded = await readConfiguration(options);
   const fromVariable = process.env.TYK_PMP_BUILDDEMODATA;
   const org = fromVariable || options.demo;
   if (loaded.demo && !org) {
     const { demoPump } = await import("./demo-pump.ts");
     return demoPump({ loaded, parts, rate: options.rate, debug: options.debug === true });
   }
-  const logger = loggerFor(loaded.config);
+  const logger = loggerFor(loaded.config, { secrets: loaded.hidden });
   if (!reportProblems(loaded, logger)) {
     logger.fatal("Not started: see the errors above");
     return EXIT.failed;

@@ -1,14 +1,18 @@
 import type { Draft, Scope, Values } from "./draft.ts";
 import { choices, expected, kindOf, mapItem, outOfBounds, type Schema } from "./fields.ts";
-import { type Json, type ObjectJson, toPlain } from "./json.ts";
+import { type Json, type ObjectJson, type Position, toPlain } from "./json.ts";
 import { nearest } from "./nearest.ts";
 import { parseDuration } from "./scalars.ts";
+import { isReference } from "./secrets/reference.ts";
+
+/** Names a place, as problems do. */
+export type Place = (at: Position, path: string) => string;
 
 export interface Decoding {
   draft: Draft;
   scope: Scope;
   /** Names the place of a node. */
-  place: (line: number, path: string) => string;
+  place: Place;
   /** How `meta` is read: a number is cut to a whole one, and an exactly spelt key wins over other letter cases. */
   loose: boolean;
 }
@@ -20,11 +24,11 @@ export interface Decoding {
  */
 export function decodeObject(schema: Schema, json: ObjectJson, path: string, into: Values, how: Decoding): void {
   const properties = schema.properties ?? {};
-  const found = json.members.map(({ key, value }) => ({ key, value, name: propertyFor(key, properties) }));
+  const found = json.members.map((member) => ({ ...member, name: propertyFor(member.key, properties) }));
   if (how.loose) found.sort((a, b) => Number(a.key === a.name) - Number(b.key === b.name));
-  for (const { key, value, name } of found) {
+  for (const { key, at, value, name } of found) {
     if (name === undefined) {
-      unknownKey(key, properties, join(path, key), value.line, how);
+      unknownKey(key, properties, join(path, key), at, how);
       continue;
     }
     const field = properties[name]!;
@@ -36,13 +40,25 @@ export function decodeObject(schema: Schema, json: ObjectJson, path: string, int
 /** The value of a node, or undefined where it is null or unusable (then reported). */
 export function decode(schema: Schema, json: Json, path: string, present: unknown, how: Decoding): unknown {
   if (json.kind === "null") return undefined;
-  const place = how.place(json.line, path);
+  const place = how.place(json.at, path);
+  if (json.kind !== "string" || kindOf(schema) === "raw" || !isReference(json.value)) {
+    return settle(schema, json, path, place, present, how);
+  }
+  const value = how.draft.resolve(json.value, path, place, how.scope);
+  if (value === undefined) return undefined;
+  const settled = settle(asSecret(schema), { ...json, value }, path, place, present, how);
+  how.draft.refers(path, json.value);
+  return settled;
+}
+
+function settle(schema: Schema, json: Json, path: string, place: string, present: unknown, how: Decoding): unknown {
   const value = readKind(schema, json, path, present, how);
   if (value === undefined)
     return wrongValue(schema, json, path, place, "SLUICE_CONFIG_WRONG_TYPE", `must be ${expected(schema)}`, how);
   const bounds = outOfBounds(schema, value);
   if (bounds !== undefined) return wrongValue(schema, json, path, place, "SLUICE_CONFIG_BAD_VALUE", bounds, how);
   how.draft.found(path, place);
+  if (schema.secret) how.draft.hide(value);
   return value;
 }
 
@@ -51,7 +67,9 @@ function readKind(schema: Schema, json: Json, path: string, present: unknown, ho
     case "raw":
       return json;
     case "any":
-      return toPlain(json);
+      return toPlain(json, (text) =>
+        isReference(text) ? how.draft.resolve(text, path, how.place(json.at, path), how.scope) : text,
+      );
     case "object": {
       if (json.kind !== "object") return undefined;
       const into: Values = (present as Values | undefined) ?? {};
@@ -102,7 +120,7 @@ function decodeMap(item: Schema, json: ObjectJson, path: string, present: unknow
     if (Object.hasOwn(map, key)) delete map[key];
     if (read === undefined) continue;
     map[key] = read;
-    how.draft.found(join(path, key), how.place(value.line, join(path, key)));
+    how.draft.found(join(path, key), how.place(value.at, join(path, key)));
   }
   return map;
 }
@@ -131,7 +149,7 @@ function unknownKey(
   key: string,
   properties: { [key: string]: Schema },
   path: string,
-  line: number,
+  at: Position,
   how: Decoding,
 ): void {
   if (COMMENT.test(key)) return;
@@ -140,7 +158,7 @@ function unknownKey(
     "SLUICE_CONFIG_UNKNOWN_KEY",
     { ...how.scope, severity: "warning" },
     {
-      place: how.place(line, path),
+      place: how.place(at, path),
       message: `The key "${key}" is not known and is ignored.`,
       mend: close === undefined ? "Remove it." : `Did you mean "${close}"?`,
     },
@@ -167,7 +185,11 @@ function wrongValue(
 
 /** What a list or a map holds is as secret as the whole. */
 export function inherit(whole: Schema, part: Schema): Schema {
-  return whole.secret ? { ...part, secret: true } : part;
+  return whole.secret ? asSecret(part) : part;
+}
+
+function asSecret(schema: Schema): Schema {
+  return { ...schema, secret: true };
 }
 
 /** A value for a message: never a secret, never long. */

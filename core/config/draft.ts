@@ -1,4 +1,6 @@
 import type { Problem, ProblemCode } from "./problem.ts";
+import { parseReferences } from "./secrets/reference.ts";
+import type { Secrets } from "./secrets/secrets.ts";
 
 /** What a wrong value does: an error of the start, of one sink, or a warning. */
 export interface Scope {
@@ -17,8 +19,16 @@ export interface Values {
  */
 export class Draft {
   readonly problems: Problem[] = [];
+  readonly secrets: Secrets;
+  /** Values that must never be printed. */
+  readonly hidden = new Set<string>();
+  readonly #references = new Map<string, string>();
   readonly #places = new Map<string, string>();
   readonly #unread = new Map<string, Problem>();
+
+  constructor(secrets: Secrets) {
+    this.secrets = secrets;
+  }
 
   report(
     code: ProblemCode,
@@ -35,6 +45,7 @@ export class Draft {
   found(path: string, place: string): void {
     this.#places.set(path, place);
     this.#unread.delete(path);
+    this.#references.delete(path);
   }
 
   /** A value is there but cannot be used; the path keeps what earlier layers gave it. */
@@ -45,6 +56,72 @@ export class Draft {
   /** The problem that left this path without the value that somebody meant to give it. */
   whyUnread(path: string): Problem | undefined {
     return this.#unread.get(path);
+  }
+
+  /** A text with its references to secrets replaced; undefined: one cannot be read, which is reported. */
+  resolve(text: string, path: string, place: string, scope: Scope): string | undefined {
+    const parts = parseReferences(text);
+    if ("error" in parts) {
+      return this.#unresolved(
+        scope,
+        path,
+        place,
+        `The reference to a secret cannot be read: ${parts.error}.`,
+        "Correct it.",
+      );
+    }
+    let whole = "";
+    for (const part of parts) {
+      if (typeof part === "string") {
+        whole += part;
+        continue;
+      }
+      const answer = this.secrets.read(part);
+      if (answer === undefined || "error" in answer) {
+        const why = answer?.error.message ?? "It was not read.";
+        return this.#unresolved(scope, path, place, `${part.text}: ${why}`, answer?.error.mend ?? "Try again.");
+      }
+      if (answer.value === "") {
+        this.report(
+          "SLUICE_CONFIG_SECRET",
+          { ...scope, severity: "warning" },
+          {
+            place,
+            message: `${part.text} is empty, or a variable that is not set.`,
+            mend: "Set it where it is kept.",
+          },
+        );
+      }
+      whole += answer.value;
+      this.hide(answer.value);
+    }
+    this.hide(whole);
+    return whole;
+  }
+
+  #unresolved(scope: Scope, path: string, place: string, message: string, mend: string): undefined {
+    const problem = this.report("SLUICE_CONFIG_SECRET", { ...scope, severity: "error" }, { place, message, mend });
+    this.unreadable(path, problem);
+  }
+
+  /** Keeps a secret, or each text of a list or an object of them, out of everything that is printed. */
+  hide(value: unknown): void {
+    if (typeof value === "object" && value !== null) for (const one of Object.values(value)) this.hide(one);
+    if (typeof value !== "string" || value.trim() === "") return;
+    this.hidden.add(value);
+    // Drivers name parts of a connection string.
+    for (const password of passwordsIn(value)) this.hidden.add(password);
+  }
+
+  /** The value at this path came from these references. */
+  refers(path: string, text: string): void {
+    this.#references.set(path, text);
+  }
+
+  /** The references that the value at this path, or parts of it, were resolved from. */
+  referenceOf(path: string): string | undefined {
+    const below = [...this.#references].filter(([at]) => at.startsWith(`${path}[`) || at.startsWith(`${path}.`));
+    return this.#references.get(path) ?? (below.length > 0 ? below.map(([, text]) => text).join(", ") : undefined);
   }
 
   isSet(path: string): boolean {
@@ -63,4 +140,17 @@ export class Draft {
   hasFailed(sink: string): boolean {
     return this.problems.some((problem) => problem.severity === "error" && problem.sink === sink);
   }
+}
+
+/** In a URL, in mysql's DSN, in a list of `password=…`. */
+const PASSWORDS = [/:\/\/[^\s:/@]*:([^\s@]+)@/g, /^[^\s:/@]+:([^\s@]+)@/g, /\bpassword\s*=\s*'?([^\s;&']+)/gi];
+
+function passwordsIn(text: string): string[] {
+  return PASSWORDS.flatMap((form) => [...text.matchAll(form)]).flatMap(([, password = ""]) => {
+    try {
+      return [password, decodeURIComponent(password)];
+    } catch {
+      return [password];
+    }
+  });
 }

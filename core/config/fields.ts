@@ -20,6 +20,8 @@ export interface Schema {
   description?: string | undefined;
   /** The variable's suffix where it is not the key in capitals without underscores; on a sink's whole schema: the default prefix of its `meta` variables. */
   env?: string | undefined;
+  /** A variable by its whole name, read where the one with the prefix is not set. */
+  variable?: string | undefined;
   /** Other names of the key. */
   alias?: string[] | undefined;
   /** Never printed. */

@@ -1,57 +1,68 @@
 import { parse, type ValueNode } from "@humanwhocodes/momoa";
 
-/** A JSON value that knows its line. Objects keep repeated keys, numbers keep their text. */
-export type Json =
-  | { kind: "object"; line: number; members: { key: string; value: Json }[] }
-  | { kind: "array"; line: number; items: Json[] }
-  | { kind: "string"; line: number; value: string }
-  | { kind: "number"; line: number; value: number; text: string }
-  | { kind: "boolean"; line: number; value: boolean }
-  | { kind: "null"; line: number };
-
-export type ObjectJson = Extract<Json, { kind: "object" }>;
-
-/** Where the first error is. Nothing of the text, which may hold secrets. */
-export interface SyntaxFault {
+/** Both from 1; a column is a UTF-16 unit, as editors count. */
+export interface Position {
   line: number;
   column: number;
 }
 
-/** Strict JSON (RFC 8259); a byte order mark ahead is accepted. Never throws. */
-export function parseJson(text: string): Json | { fault: SyntaxFault } {
+/** A JSON value that knows where it stands. Objects keep repeated keys and where each key stands, numbers keep their text. */
+export type Json =
+  | { kind: "object"; at: Position; members: Member[] }
+  | { kind: "array"; at: Position; items: Json[] }
+  | { kind: "string"; at: Position; value: string }
+  | { kind: "number"; at: Position; value: number; text: string }
+  | { kind: "boolean"; at: Position; value: boolean }
+  | { kind: "null"; at: Position };
+
+export interface Member {
+  key: string;
+  at: Position;
+  value: Json;
+}
+
+export type ObjectJson = Extract<Json, { kind: "object" }>;
+
+/** Strict JSON (RFC 8259); a byte order mark ahead is accepted. Never throws. `fault`: where the first error is, and nothing of the text, which may hold secrets. */
+export function parseJson(text: string): Json | { fault: Position } {
   const body = text.startsWith("\uFEFF") ? ` ${text.slice(1)}` : text;
   try {
     return convert(parse(body, { mode: "json", ranges: true }).body, body);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const { line = 1, column = 1 } = error as Error & Partial<SyntaxFault>;
+    const { line = 1, column = 1 } = error as Error & Partial<Position>;
     return { fault: { line, column } };
   }
 }
 
 function convert(node: ValueNode, text: string): Json {
-  const line = node.loc.start.line;
+  const at = positionOf(node);
   switch (node.type) {
     case "Object":
       return {
         kind: "object",
-        line,
+        at,
         members: node.members.map(({ name, value }) => ({
           key: name.type === "String" ? stringOf(name, text) : name.name,
+          at: positionOf(name),
           value: convert(value, text),
         })),
       };
     case "Array":
-      return { kind: "array", line, items: node.elements.map((element) => convert(element.value, text)) };
+      return { kind: "array", at, items: node.elements.map((element) => convert(element.value, text)) };
     case "String":
-      return { kind: "string", line, value: stringOf(node, text) };
+      return { kind: "string", at, value: stringOf(node, text) };
     case "Number":
-      return { kind: "number", line, value: node.value, text: text.slice(...node.range!) };
+      return { kind: "number", at, value: node.value, text: text.slice(...node.range!) };
     case "Boolean":
-      return { kind: "boolean", line, value: node.value };
+      return { kind: "boolean", at, value: node.value };
     default:
-      return { kind: "null", line };
+      return { kind: "null", at };
   }
+}
+
+function positionOf({ loc }: { loc: { start: Position } }): Position {
+  return { line: loc.start.line, column: loc.start.column };
 }
 
 /** The parser lets control characters in strings pass; JSON and the reference do not. */
@@ -63,16 +74,18 @@ function stringOf(node: Extract<ValueNode, { type: "String" }>, text: string): s
   return node.value;
 }
 
-/** As plain data; of repeated keys the last counts. Objects have no prototype, so any key is safe. */
-export function toPlain(json: Json): unknown {
+/** As plain data; of repeated keys the last counts, and `text` changes strings. Objects have no prototype, so any key is safe. */
+export function toPlain(json: Json, text: (value: string) => unknown = (value) => value): unknown {
   switch (json.kind) {
     case "object": {
       const object: { [key: string]: unknown } = Object.create(null);
-      for (const { key, value } of json.members) object[key] = toPlain(value);
+      for (const { key, value } of json.members) object[key] = toPlain(value, text);
       return object;
     }
     case "array":
-      return json.items.map(toPlain);
+      return json.items.map((item) => toPlain(item, text));
+    case "string":
+      return text(json.value);
     case "null":
       return null;
     default:

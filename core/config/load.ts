@@ -1,14 +1,18 @@
 import { fileURLToPath } from "node:url";
+import { maskExact } from "../logging/clean.ts";
 import { LockError, type PluginLock, readLock } from "../plugins/lock.ts";
 import { typesOf } from "../plugins/resolve.ts";
 import type { Config } from "./config.ts";
 import { decodeObject } from "./decode.ts";
 import { Draft, type Scope, type Values } from "./draft.ts";
+import { listSettings, type Setting } from "./effective.ts";
 import { complete } from "./fields.ts";
 import { reportNotices } from "./notices.ts";
 import type { Problem } from "./problem.ts";
 import { readPumps, reportTypeless } from "./pumps.ts";
 import { PumpConf, Sluice, Storage, Tyk } from "./schema.ts";
+import { Secrets } from "./secrets/secrets.ts";
+import { readStores, type StoreSettings } from "./secrets/stores.ts";
 import { healthOf, loggingOf, logOf, reportMissingParts } from "./settings.ts";
 import { buildSinks } from "./sinks.ts";
 import { readSource } from "./source.ts";
@@ -23,6 +27,8 @@ export interface LoadOptions {
   flags?: { debug?: boolean };
   /** Default: the plugins.lock.json beside the `core` folder. */
   lockFile?: string;
+  /** Secrets that were fetched; `readConfig` does that. Without them a reference to one is an error. */
+  secrets?: Secrets;
 }
 
 export interface Loaded {
@@ -34,6 +40,12 @@ export interface Loaded {
   file: string | null;
   /** Nothing configures anything: this is the built-in demonstration. */
   demo: boolean;
+  /** Every text that must never be printed. */
+  hidden: string[];
+  /** The secret stores that are configured. */
+  stores: StoreSettings[];
+  /** Every value in force, and where it came from. */
+  settings(): Setting[];
 }
 
 export const LOCK_FILE = fileURLToPath(new URL("../../plugins.lock.json", import.meta.url));
@@ -47,15 +59,17 @@ const ERROR: Scope = { severity: "error" };
  * TYK_PMP_TEMPORAL_STORAGE_.
  */
 export function loadConfig(options: LoadOptions): Loaded {
-  const draft = new Draft();
+  const draft = new Draft(options.secrets ?? new Secrets(options.env));
   const variables = new Variables(options.env);
   const source = readSource(options.file, options.cwd, variables, draft);
   const conf = readConf(source, variables, draft);
+  const stores = readStores(conf.kv.stores, source.place, variables, draft);
   const lockFile = options.lockFile ?? LOCK_FILE;
   const lock = openLock(lockFile, draft);
   const pumps = readPumps(conf.pumps, source.place, variables, typesOf(lock), draft);
   const reading = { draft, variables, place: source.place, types: typesOf(lock), pumps };
-  const sinks = buildSinks([...pumps, ...readUptimePump(conf, reading)], {
+  const entries = [...pumps, ...readUptimePump(conf, reading)];
+  const sinks = buildSinks(entries, {
     draft,
     variables,
     place: source.place,
@@ -80,8 +94,8 @@ export function loadConfig(options: LoadOptions): Loaded {
     stopMs: conf.sluice.stop,
   };
   reportTypeless(pumps, variables, draft);
-  reportMissingParts(conf, variables, draft);
-  variables.reportUnused(["TYK_PMP_", "SLUICE_"], draft);
+  reportMissingParts(variables, draft);
+  variables.reportUnused(["TYK_PMP_", "PMP_MONGO", "SLUICE_"], draft);
   if (sinks.length === 0) {
     if (source.problem) source.problem.severity = "error";
     draft.report("SLUICE_CONFIG_NO_SINKS", ERROR, {
@@ -90,7 +104,33 @@ export function loadConfig(options: LoadOptions): Loaded {
       mend: "Name at least one under `pumps`, or by TYK_PMP_PUMPS_<NAME>_TYPE.",
     });
   }
-  return { config, problems: draft.problems, file: source.file, demo: source.demo };
+  const hidden = [...draft.hidden].sort((a, b) => b.length - a.length);
+  return {
+    config,
+    problems: draft.problems.map((problem) => masked(problem, hidden)),
+    file: source.file,
+    demo: source.demo,
+    hidden,
+    stores,
+    settings: () => listSettings(conf, config, entries, lock, draft),
+  };
+}
+
+/**
+ * The configuration with its secrets: read, fetched, and read again until nothing is left to ask for. Give the same
+ * `secrets` again to read a file that has changed.
+ */
+export async function readConfig(options: LoadOptions): Promise<Loaded & { secrets: Secrets }> {
+  const secrets = options.secrets ?? new Secrets(options.env);
+  for (;;) {
+    const loaded = loadConfig({ ...options, secrets });
+    if (!(await secrets.fetch(loaded.stores))) return { ...loaded, secrets };
+  }
+}
+
+/** A value that came from a secret may stand in a message about it. */
+function masked(problem: Problem, hidden: readonly string[]): Problem {
+  return { ...problem, message: maskExact(problem.message, hidden), mend: maskExact(problem.mend, hidden) };
 }
 
 /** The built-in demonstration, whatever lies in `cwd`: the embedded log and two csv sinks under `./data`. */

@@ -38,18 +38,3 @@ function isZero(value: unknown): boolean {
   if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;
   return !value;
 }
-
-/** A whole-string `kv://store/path` or a `$kv{store:path}` anywhere in a text. */
-export function isSecretReference(text: string): boolean {
-  return text.startsWith("kv://") || text.includes("$kv{");
-}
-
-/** The paths of the texts in `value` that refer to a secret store. */
-export function secretReferences(value: unknown, path: string): string[] {
-  if (typeof value === "string") return isSecretReference(value) ? [path] : [];
-  if (typeof value !== "object" || value === null) return [];
-  const isList = Array.isArray(value);
-  return Object.entries(value).flatMap(([key, one]) =>
-    secretReferences(one, isList ? `${path}[${key}]` : join(path, key)),
-  );
-}

@@ -5,7 +5,7 @@ export interface Problem {
   code: ProblemCode;
   /** The sink that does not start because of it. */
   sink?: string;
-  /** `file:line key` or the name of a variable. */
+  /** `file:line:column key` or the name of a variable. */
   place: string;
   /** What is wrong and what becomes of it. */
   message: string;
@@ -28,6 +28,9 @@ export const PROBLEM_CODES = [
   "SLUICE_CONFIG_AMBIGUOUS",
   "SLUICE_CONFIG_NO_SINKS",
   "SLUICE_CONFIG_PLUGINS",
+  "SLUICE_CONFIG_DEPRECATED",
+  "SLUICE_CONFIG_SECRET",
+  "SLUICE_CONFIG_SECRET_STORE",
 ] as const;
 
 export type ProblemCode = (typeof PROBLEM_CODES)[number];
@@ -37,7 +40,7 @@ export function stopsTheStart(problems: readonly Problem[]): boolean {
   return problems.some((problem) => problem.severity === "error" && problem.sink === undefined);
 }
 
-/** `error csv pump.conf:7 pumps.csv.type: message mend`, one line. */
+/** `error csv pump.conf:7:5 pumps.csv.type: message mend`, one line. */
 export function formatProblem({ severity, sink, place, message, mend }: Problem): string {
   return `${severity}${sink === undefined ? "" : ` (sink "${sink}")`}: ${place}: ${message} ${mend}`;
 }

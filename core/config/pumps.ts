@@ -1,4 +1,4 @@
-import { decodeObject } from "./decode.ts";
+import { decodeObject, type Place } from "./decode.ts";
 import type { Draft, Values } from "./draft.ts";
 import { complete } from "./fields.ts";
 import type { Json } from "./json.ts";
@@ -32,7 +32,7 @@ export interface PumpEntry {
  */
 export function readPumps(
   file: { [key: string]: Json },
-  place: (line: number, path: string) => string,
+  place: Place,
   variables: Variables,
   ownTypes: readonly string[],
   draft: Draft,

@@ -34,3 +34,10 @@ export const TYK_TYPES: readonly string[] = [
   "syslog",
   "timestream",
 ];
+
+/** Variables of older versions, by type: they win over all others, as in Tyk Pump. */
+export const LEGACY_PREFIXES: { readonly [type: string]: string } = {
+  mongo: "PMP_MONGO_",
+  "mongo-pump-aggregate": "PMP_MONGOAGG_",
+  "mongo-pump-selective": "PMP_MONGOSEL_",
+};

@@ -179,8 +179,8 @@ export const Tyk = Type.Object({
     noEffect: "set it on each sink in `pumps`",
   }),
   kv: Type.Object(
-    { stores: Type.Unknown({ description: "By name.", ...later("secret stores") }) },
-    { description: "Secret stores.", env: "KV" },
+    { stores: Type.Record(Type.String(), raw("A secret store."), { description: "Secret stores by name." }) },
+    { description: "Where `kv://store/path` and `$kv{store:path}` are read." },
   ),
 });
 

@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import type { Config } from "./config.ts";
 import type { Draft } from "./draft.ts";
-import { secretReferences } from "./notices.ts";
 import type { PumpConf } from "./schema.ts";
 import { redisLog } from "./storage.ts";
 import type { Variables } from "./variables.ts";
@@ -17,13 +16,6 @@ export function logOf(conf: PumpConf, cwd: string, draft: Draft): Config["log"] 
       path: "analytics_storage_type",
       message: `analytics_storage_type must be "redis", but is ${JSON.stringify(type)}.`,
       mend: 'Write "redis" or leave it out.',
-    });
-  }
-  for (const path of secretReferences(storage, "analytics_storage_config")) {
-    draft.report("SLUICE_CONFIG_NOT_BUILT", ERROR, {
-      path,
-      message: `${path} refers to a secret store, which is not built yet.`,
-      mend: "Give the value itself, by a variable if it is secret.",
     });
   }
   if (sluice.log.engine !== "disk") return redisLog(storage, draft);
@@ -73,6 +65,9 @@ export function loggingOf(conf: PumpConf, variables: Variables, debug: boolean, 
   }
   const chosen = forced || wanted;
   const format = variables.read("TYK_LOGFORMAT") || conf.log_format;
+  if (forced !== "") draft.found("log_level", "TYK_LOGLEVEL");
+  if (debug) draft.found("log_level", "--debug");
+  if (variables.read("TYK_LOGFORMAT")) draft.found("log_format", "TYK_LOGFORMAT");
   return {
     level: debug ? "debug" : LEVELS.includes(chosen) ? (chosen as Level) : "info",
     format: format === "json" || format === "legacy" ? format : "text",
@@ -80,7 +75,7 @@ export function loggingOf(conf: PumpConf, variables: Variables, debug: boolean, 
 }
 
 /** What Tyk Pump does beside delivering, and Sluice does not do yet. */
-export function reportMissingParts(conf: PumpConf, variables: Variables, draft: Draft): void {
+export function reportMissingParts(variables: Variables, draft: Draft): void {
   if (variables.read("TYK_INSTRUMENTATION") === "1") {
     draft.report("SLUICE_CONFIG_NOT_BUILT", WARNING, {
       place: "TYK_INSTRUMENTATION",
@@ -90,12 +85,4 @@ export function reportMissingParts(conf: PumpConf, variables: Variables, draft: 
   }
   // Known: the command `start` acts on it.
   variables.read("TYK_PMP_BUILDDEMODATA");
-  const { pumps: _, analytics_storage_config: __, kv: ___, uptime_pump_config: ____, ...plain } = conf;
-  for (const path of secretReferences(plain, "")) {
-    draft.report("SLUICE_CONFIG_NOT_BUILT", WARNING, {
-      path,
-      message: `${path} refers to a secret store, which is not built yet; the text is used as it is.`,
-      mend: "Give the value itself.",
-    });
-  }
 }

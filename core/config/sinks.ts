@@ -3,20 +3,20 @@ import type { Prepare } from "@sluice/sdk/runtime";
 import type { PluginLock } from "../plugins/lock.ts";
 import { type ResolvedType, resolveType, typesOf } from "../plugins/resolve.ts";
 import type { SinkConfig } from "./config.ts";
-import { decodeObject, propertyFor } from "./decode.ts";
+import { decodeObject, type Place, propertyFor } from "./decode.ts";
 import type { Draft, Values } from "./draft.ts";
 import { complete, type Schema } from "./fields.ts";
 import { nearest } from "./nearest.ts";
-import { secretReferences } from "./notices.ts";
 import type { PumpEntry } from "./pumps.ts";
-import { TYK_TYPES } from "./reference.ts";
+import { LEGACY_PREFIXES, TYK_TYPES } from "./reference.ts";
 import { SinkExtras } from "./schema.ts";
+import { MONGO_UPTIME } from "./uptime.ts";
 import { applyVariables, type Variables } from "./variables.ts";
 
 export interface SinkInputs {
   draft: Draft;
   variables: Variables;
-  place: (line: number, path: string) => string;
+  place: Place;
   lock: PluginLock;
   lockFile: string;
   /** Global `max_record_size`. */
@@ -38,17 +38,6 @@ export function buildSinks(pumps: readonly PumpEntry[], inputs: SinkInputs): Sin
     const config = readMeta(entry, resolved, pumps, inputs);
     const prepare = prepareOf(entry, resolved, inputs);
     const extras = readExtras(entry, resolved, inputs);
-    for (const path of [...secretReferences(config, `${entry.path}.meta`), ...secretReferences(prepare, entry.path)]) {
-      draft.report(
-        "SLUICE_CONFIG_NOT_BUILT",
-        { severity: "error", sink: entry.name },
-        {
-          path,
-          message: `${path} refers to a secret store, which is not built yet.`,
-          mend: "Give the value itself, by a variable if it is secret.",
-        },
-      );
-    }
     if (draft.hasFailed(entry.name)) continue;
     const { name, type } = entry;
     const timeoutMs = Math.max(0, entry.pump.timeout) * 1000;
@@ -96,6 +85,7 @@ function readMeta(entry: PumpEntry, { type }: ResolvedType, pumps: readonly Pump
   const named = (values[ENV_PREFIX] as string | undefined) || usual;
   const prefix = entry.settings?.prefix ?? (entry.inVariables ? own : named);
   applyVariables(schema, `${prefix}_`, path, values, { draft, scope, variables });
+  applyLegacy(entry, schema, prefix, path, values, inputs);
   if (prefix === usual && usual !== own) reportExtraPump(entry, usual, pumps, inputs);
   if (!Object.hasOwn((type.schema as Schema).properties ?? {}, ENV_PREFIX)) delete values[ENV_PREFIX];
   const config = complete(schema, values, false) as Values;
@@ -108,6 +98,31 @@ function readMeta(entry: PumpEntry, { type }: ResolvedType, pumps: readonly Pump
     });
   }
   return config;
+}
+
+/** Also MongoDB's uptime sink has them, where nothing newer says which server. */
+function applyLegacy(
+  { type, name }: PumpEntry,
+  schema: Schema,
+  prefix: string,
+  path: string,
+  values: Values,
+  { draft, variables }: SinkInputs,
+): void {
+  const legacy = type === MONGO_UPTIME && !values.mongo_url ? LEGACY_PREFIXES.mongo : LEGACY_PREFIXES[type];
+  const names = legacy === undefined ? [] : variables.names(legacy);
+  if (legacy === undefined || names.length === 0) return;
+  applyVariables(schema, legacy, path, values, { draft, scope: { severity: "error", sink: name }, variables });
+  const pairs = names.map((old) => `${old} -> ${prefix}_${old.slice(legacy.length)}`);
+  draft.report(
+    "SLUICE_CONFIG_DEPRECATED",
+    { severity: "warning", sink: name },
+    {
+      place: `${legacy}…`,
+      message: "These variables have newer names, over which they win.",
+      mend: `Rename: ${pairs.join(", ")}.`,
+    },
+  );
 }
 
 const ENV_PREFIX = "meta_env_prefix";

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type { Place } from "./decode.ts";
 import { DEMO } from "./demo.ts";
 import type { Draft } from "./draft.ts";
 import { type ObjectJson, parseJson } from "./json.ts";
@@ -16,7 +17,7 @@ export interface Source {
   demo: boolean;
   /** Why a file could not be used. */
   problem: Problem | undefined;
-  place(line: number, path: string): string;
+  place: Place;
 }
 
 export const DEFAULT_FILE = "pump.conf";
@@ -43,30 +44,29 @@ export function readSource(given: string | undefined, cwd: string, variables: Va
   const json = parseJson(text);
   if ("fault" in json) {
     const { line, column } = json.fault;
-    const what =
-      text.trim() === "" ? "The file is empty." : `The file is not JSON: the first error is in column ${column}.`;
-    return unusable(draft, name, "SLUICE_CONFIG_SYNTAX", `${name}:${line}`, what);
+    const what = text.trim() === "" ? "The file is empty." : "The file is not JSON: here is the first error.";
+    return unusable(draft, name, "SLUICE_CONFIG_SYNTAX", `${name}:${line}:${column}`, what);
   }
   if (json.kind !== "object") {
     return unusable(
       draft,
       name,
       "SLUICE_CONFIG_WRONG_TYPE",
-      `${name}:${json.line}`,
+      `${name}:${json.at.line}:${json.at.column}`,
       `The file must hold an object, not a ${json.kind}.`,
     );
   }
-  const place = (line: number, path: string) => `${name}:${line}${path === "" ? "" : ` ${path}`}`;
+  const place: Place = ({ line, column }, path) => `${name}:${line}:${column}${path === "" ? "" : ` ${path}`}`;
   return { json, name, file, demo: false, problem: undefined, place };
 }
 
 const NOTHING: Source = {
-  json: { kind: "object", line: 1, members: [] },
+  json: { kind: "object", at: { line: 1, column: 1 }, members: [] },
   name: "",
   file: null,
   demo: false,
   problem: undefined,
-  place: (_line, path) => path,
+  place: (_at, path) => path,
 };
 
 function demonstration(): Source {

@@ -14,7 +14,7 @@ export const UPTIME_SINK = "uptime-pump";
 const PATH = "uptime_pump_config";
 const PREFIX = "TYK_PMP_UPTIMEPUMPCONFIG";
 const SQL = "sql-uptime";
-const MONGO = "mongo-uptime";
+export const MONGO_UPTIME = "mongo-uptime";
 
 /** What of `uptime_pump_config` is the host's; all else is the sink's. */
 const Selector = Type.Object({ uptime_type: Type.String() });
@@ -68,7 +68,7 @@ function select(
   const [own, meta] = json?.kind === "object" ? split(json) : [undefined, json];
   if (own) decodeObject(Selector, own, PATH, values, { draft, scope, place, loose: true });
   applyVariables(Selector, `${PREFIX}_`, PATH, values, { draft, scope, variables });
-  return { type: values.uptime_type === "sql" ? SQL : MONGO, meta };
+  return { type: values.uptime_type === "sql" ? SQL : MONGO_UPTIME, meta };
 }
 
 /** The members that the selector knows, and the others. */

@@ -4,6 +4,7 @@ import { choices, expected, kindOf, mapItem, outOfBounds, type Schema, variableS
 import { parseJson } from "./json.ts";
 import { nearest } from "./nearest.ts";
 import { parseBoolean, parseDuration, parseInteger, parseNumber } from "./scalars.ts";
+import { isReference } from "./secrets/reference.ts";
 
 export type Environment = { readonly [name: string]: string | undefined };
 
@@ -81,18 +82,23 @@ export function applyVariables(schema: Schema, prefix: string, path: string, int
       continue;
     }
     if (kind === "raw" || (kind === "map" && kindOf(mapItem(field)!) === "raw")) continue;
-    const text = how.variables.read(name);
-    if (text === undefined) continue;
-    const value = readText(field, text, name, at, here);
-    if (value !== undefined) {
-      into[key] = value;
-      how.draft.found(at, name);
-    }
+    const set = [name, field.variable].find((one) => one !== undefined && how.variables.read(one) !== undefined);
+    if (set === undefined) continue;
+    const text = how.variables.read(set)!;
+    const value = readText(field, text, set, at, here);
+    if (value === undefined) continue;
+    into[key] = value;
+    how.draft.found(at, set);
+    if (field.secret) how.draft.hide(value);
+    if (isReference(text)) how.draft.refers(at, text);
   }
 }
 
 function readText(schema: Schema, text: string, name: string, path: string, how: VariableReading): unknown {
+  const before = how.draft.problems.length;
   const value = parseText(schema, text, name, path, how);
+  // A part of it has been reported.
+  if (value === undefined && how.draft.problems.length > before) return undefined;
   const why = value === undefined ? `must be ${expected(schema)}` : outOfBounds(schema, value);
   if (why === undefined) return value;
   const problem = how.draft.report("SLUICE_CONFIG_BAD_VALUE", how.scope, {
@@ -107,7 +113,7 @@ function readText(schema: Schema, text: string, name: string, path: string, how:
 function parseText(schema: Schema, text: string, name: string, path: string, how: VariableReading): unknown {
   switch (kindOf(schema)) {
     case "string":
-      return text;
+      return isReference(text) ? how.draft.resolve(text, path, name, how.scope) : text;
     case "integer":
       return parseInteger(text);
     case "number":

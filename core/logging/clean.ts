@@ -19,13 +19,18 @@ export function isSecretName(name: string): boolean {
 
 /** Hides the given values, and whatever looks like a credential. */
 export function maskSecrets(text: string, secrets: readonly string[]): string {
-  let out = text;
-  for (const secret of secrets) if (secret.length >= 4) out = out.replaceAll(secret, MASK);
-  return out
+  return maskExact(text, secrets)
     .replace(USER_INFO, `$1:${MASK}@`)
     .replace(GO_DSN, `$1:${MASK}@$2(`)
     .replace(NAMED, `$1${MASK}`)
     .replace(AUTHORIZATION, `$1 ${MASK}`);
+}
+
+/** Hides the given values, longest first; what is very short would hide half of every line. */
+export function maskExact(text: string, secrets: readonly string[]): string {
+  let out = text;
+  for (const secret of secrets) if (secret.length >= 4) out = out.replaceAll(secret, MASK);
+  return out;
 }
 
 /** A value of a log line as plain JSON data: errors as text, secrets masked, cycles and depth cut. */

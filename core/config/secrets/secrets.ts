@@ -1,0 +1,178 @@
+import type { Environment } from "../variables.ts";
+import { openStore } from "./open.ts";
+import { type Reference, readPointer } from "./reference.ts";
+import { SecretError, type Store } from "./store.ts";
+import type { StoreSettings } from "./stores.ts";
+
+/** What became of a reference. */
+export type Answer = { value: string } | { error: SecretError };
+
+/**
+ * The secrets that a configuration refers to. Reading it asks for them (`read`), `fetch` brings them, and the next reading
+ * has them: so only what counts is ever fetched, and settings of one store may come from another.
+ */
+export class Secrets {
+  readonly #env: Environment;
+  #wanted = new Map<string, Reference>();
+  #answers = new Map<string, Answer>();
+  /** References that were answered, for a refresh. */
+  #known = new Map<string, Reference>();
+  /** Of required stores, which nothing needs to refer to. */
+  #faults = new Map<string, SecretError | undefined>();
+
+  constructor(env: Environment) {
+    this.#env = env;
+  }
+
+  /** Undefined: not known yet, and asked for now. */
+  read(reference: Reference): Answer | undefined {
+    const answer = this.#answers.get(reference.text);
+    if (answer === undefined) this.#wanted.set(reference.text, reference);
+    return answer;
+  }
+
+  /** Why a required store cannot be used, once that was tried. */
+  faultOf(store: string): SecretError | undefined {
+    return this.#faults.get(store);
+  }
+
+  /** Brings what was asked for and tries the required stores; false: there was nothing to do. Never throws. */
+  async fetch(stores: readonly StoreSettings[]): Promise<boolean> {
+    const untried = stores.filter((one) => one.required && !one.waits && !this.#faults.has(one.name));
+    const wanted = [...this.#wanted.values()];
+    this.#wanted.clear();
+    if (wanted.length + untried.length === 0) return false;
+    const byName = new Map(stores.map((one) => [one.name, one]));
+    const ready = wanted.filter(({ store }) => byName.get(store)?.waits !== true);
+    // None is ready: each waits for another.
+    const stuck = ready.length + untried.length === 0;
+    const once = new Map<string, Promise<string>>();
+    await Promise.all([
+      ...untried.map(async (one) => void this.#faults.set(one.name, await this.#fault(one))),
+      ...(stuck ? wanted : ready).map(async (reference) => {
+        const answer = stuck ? { error: CIRCLE } : await this.#answer(reference, byName, once);
+        this.#answers.set(reference.text, answer);
+        this.#known.set(reference.text, reference);
+      }),
+    ]);
+    return true;
+  }
+
+  /**
+   * Reads every secret anew; gives the references whose values have changed. One that cannot be read now keeps its value
+   * and is told to `failed`. What the new values mean shows the next reading of the configuration.
+   */
+  async refresh(
+    stores: readonly StoreSettings[],
+    failed: (reference: string, error: SecretError) => void = () => {},
+  ): Promise<string[]> {
+    const byName = new Map(stores.map((one) => [one.name, one]));
+    const once = new Map<string, Promise<string>>();
+    const changed: string[] = [];
+    await Promise.all(
+      [...this.#known].map(async ([text, reference]) => {
+        const answer = await this.#answer(reference, byName, once);
+        const present = this.#answers.get(text);
+        if ("error" in answer) {
+          failed(text, answer.error);
+          if (present && "value" in present) return;
+        } else if (!present || !("value" in present) || present.value !== answer.value) changed.push(text);
+        this.#answers.set(text, answer);
+      }),
+    );
+    return changed;
+  }
+
+  /** Refreshes each `ms` until the returned function is called; `changed` hears of new values only. */
+  watch(
+    stores: readonly StoreSettings[],
+    ms: number,
+    on: { changed(references: string[]): void; failed(reference: string, error: SecretError): void },
+  ): () => void {
+    let ended = false;
+    let timer: NodeJS.Timeout;
+    const wait = () => {
+      timer = setTimeout(async () => {
+        const changed = await this.refresh(stores, (text, error) => !ended && on.failed(text, error));
+        if (ended) return;
+        if (changed.length > 0) on.changed(changed);
+        wait();
+      }, ms).unref();
+    };
+    wait();
+    return () => {
+      ended = true;
+      clearTimeout(timer);
+    };
+  }
+
+  /** Whether each store can be used, by name. */
+  async check(stores: readonly StoreSettings[]): Promise<Map<string, SecretError | undefined>> {
+    return new Map(await Promise.all(stores.map(async (one) => [one.name, await this.#fault(one)] as const)));
+  }
+
+  async #answer(
+    { store: name, path, pointer, text }: Reference,
+    stores: ReadonlyMap<string, StoreSettings>,
+    once: Map<string, Promise<string>>,
+  ): Promise<Answer> {
+    const settings = stores.get(name);
+    if (settings === undefined) {
+      const names = [...stores.keys()].join(", ") || "none";
+      const mend = "Define it under kv.stores, or correct the reference.";
+      return {
+        error: new SecretError("SLUICE_SECRET_STORE", `There is no secret store "${name}"; there are: ${names}.`, mend),
+      };
+    }
+    const key = JSON.stringify([name, path]);
+    let reading = once.get(key);
+    if (!reading) once.set(key, (reading = this.#get(settings, path)));
+    try {
+      const secret = await reading;
+      const value = pointer === undefined ? secret : readPointer(secret, pointer);
+      if (value !== undefined) return { value };
+      const mend = "Correct what stands behind the #.";
+      return {
+        error: new SecretError("SLUICE_SECRET_MISSING", `The secret is not JSON that holds #${pointer}.`, mend),
+      };
+    } catch (error) {
+      if (error instanceof SecretError) return { error };
+      const mend = "Correct the reference and the store's settings.";
+      return { error: new SecretError("SLUICE_SECRET_UNAVAILABLE", `${text} cannot be read.`, mend, error) };
+    }
+  }
+
+  async #get(settings: StoreSettings, path: string): Promise<string> {
+    const { store, local } = this.#open(settings);
+    // A remote store is asked for the secret itself.
+    if (local) await store.check();
+    return store.get(path);
+  }
+
+  async #fault(settings: StoreSettings): Promise<SecretError | undefined> {
+    try {
+      await this.#open(settings).store.check();
+      return undefined;
+    } catch (error) {
+      if (error instanceof SecretError) return error;
+      return new SecretError("SLUICE_SECRET_STORE", "It cannot be opened.", "Correct its settings.", error);
+    }
+  }
+
+  #open({ store, name }: StoreSettings): { store: Store; local: boolean } {
+    if (store === null) {
+      throw new SecretError(
+        "SLUICE_SECRET_STORE",
+        `The settings of the secret store "${name}" cannot be used.`,
+        "See its own problem.",
+      );
+    }
+    return { store: openStore(store, this.#env), local: !store.type.startsWith("hashicorp") };
+  }
+}
+
+const CIRCLE = new SecretError(
+  "SLUICE_SECRET_STORE",
+  "The store's settings refer to a secret that can only be read with them.",
+  "Take that one from a local store (env, file).",
+);

@@ -14,7 +14,7 @@ const modules = join(root, "node_modules");
 const stamp = join(modules, ".sluice-lock-hash");
 
 installPackages();
-if (process.argv.includes("--servers")) installRedis();
+if (process.argv.includes("--servers")) installServers();
 
 function installPackages() {
   const lock = readFileSync(join(root, "package-lock.json"), "utf8");
@@ -44,25 +44,40 @@ function isInstalled(lock) {
   });
 }
 
-/** Debian's redis-server. Where it cannot be installed, the tests that need it say so by name. */
-function installRedis() {
-  if (isOnPath("redis-server")) return;
-  const isRoot = process.getuid?.() === 0;
-  const sudo = isRoot ? [] : ["sudo", "-n"];
-  if (!isOnPath("apt-get") || !(isRoot || isOnPath("sudo")))
-    return sayMissing("there is no apt-get or no right to use it");
-  process.stderr.write("Installing redis-server for the tests...\n");
-  // RUNLEVEL=1: the package does not start a server of its own.
-  const apt = [...sudo, "env", "RUNLEVEL=1", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"];
-  const install = [...apt, "install", "-y", "--no-install-recommends", "redis-server"];
-  const done = () => spawnSync(install[0], install.slice(1), { stdio: "ignore" }).status === 0;
-  if (done()) return;
-  spawnSync(apt[0], [...apt.slice(1), "update"], { stdio: "ignore" });
-  if (!done()) sayMissing("apt-get could not install it");
+/** What the tests run against, as Debian packages; a program of each shows that it is there. */
+function testServers() {
+  return [
+    { name: "redis-server", program: "redis-server", what: "Redis 5 or later" },
+    { name: "postgresql", program: "/usr/lib/postgresql", what: "PostgreSQL" },
+    { name: "mariadb-server", program: "mariadbd", what: "MariaDB" },
+  ];
 }
 
-function sayMissing(why) {
-  process.stderr.write(`redis-server is missing and ${why}. Install Redis 5 or later to run the tests that need it.\n`);
+/** Where one cannot be installed, the tests that need it say so by name. */
+function installServers() {
+  const missing = testServers().filter(({ program }) => !isThere(program));
+  if (missing.length === 0) return;
+  const isRoot = process.getuid?.() === 0;
+  const sudo = isRoot ? [] : ["sudo", "-n"];
+  if (!isThere("apt-get") || !(isRoot || isThere("sudo")))
+    return sayMissing(missing, "there is no apt-get or no right to use it");
+  const names = missing.map(({ name }) => name);
+  process.stderr.write(`Installing ${names.join(", ")} for the tests...\n`);
+  // RUNLEVEL=1: the packages do not start servers of their own.
+  const apt = [...sudo, "env", "RUNLEVEL=1", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"];
+  const install = (wanted) =>
+    spawnSync(apt[0], [...apt.slice(1), "install", "-y", "--no-install-recommends", ...wanted], { stdio: "ignore" })
+      .status === 0;
+  if (install(names)) return;
+  spawnSync(apt[0], [...apt.slice(1), "update"], { stdio: "ignore" });
+  const failed = missing.filter(({ name }) => !install([name]));
+  if (failed.length > 0) sayMissing(failed, "apt-get could not install it");
+}
+
+function sayMissing(missing, why) {
+  for (const { name, what } of missing) {
+    process.stderr.write(`${name} is missing and ${why}. Install ${what} to run the tests that need it.\n`);
+  }
 }
 
 /** Runs quietly; all output is shown if it fails. */
@@ -82,10 +97,12 @@ function readIfThere(file) {
   }
 }
 
-function isOnPath(command) {
-  return searchPath().some((folder) => {
+/** A program on the path (where servers lie, too), or a folder. */
+function isThere(program) {
+  if (program.startsWith(sep)) return existsSync(program);
+  return [...searchPath(), "/usr/sbin"].some((folder) => {
     try {
-      accessSync(`${folder}${sep}${command}`, constants.X_OK);
+      accessSync(`${folder}${sep}${program}`, constants.X_OK);
       return true;
     } catch {
       return false;

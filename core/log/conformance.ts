@@ -146,8 +146,10 @@ export function conformance(name: string, start: () => Promise<{ engine: Engine;
     });
 
     test("what one sink has not done stays, and is another's no longer", async () => {
-      await push(records(3000));
-      await claimAll(list);
+      for (let i = 0; i < 3; i++) {
+        await push(records(1000));
+        await claimAll(list);
+      }
       const a = await takeAll("a");
       await list.ack("a", a);
       expect(await list.sweep()).toBe(0);

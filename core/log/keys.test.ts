@@ -17,7 +17,7 @@ describe("keys", () => {
 
   test("all keys of a list share its slot, with and without a tag of its own", () => {
     expect(keysOf("analytics-x").log).toBe("{analytics-x}:sluice:log");
-    expect(keysOf("{env}analytics-x").chunk("i")).toBe("{env}analytics-x:sluice:c:i");
+    expect(keysOf("{env}analytics-x").block("i")).toBe("{env}analytics-x:sluice:c:i");
     // Redis takes neither for a tag.
     expect(keysOf("a{b").log).toBe("{a{b}:sluice:log");
     const two = analyticsLists("{env}").map(({ name }) => keysOf(name).log);

@@ -9,7 +9,10 @@ export interface GatewayList {
 /** Names of one list's keys. */
 export interface ListKeys {
   live: string;
-  /** Stream, one entry a chunk: `c` chunk id, `n` records, `t` running total. */
+  /**
+   * Stream, one entry a chunk: `c` block, `n` records, `t` running total, `b` records behind it in its block. A block's
+   * entries follow one another.
+   */
   log: string;
   /** Hash, sink -> {seen, fingerprint, by}. */
   sinks: string;
@@ -17,8 +20,8 @@ export interface ListKeys {
   dead: string;
   /** Hash, `n:<sink>` and `b:<sink>`: dead letters kept and their bytes. */
   letters: string;
-  /** List, immutable. */
-  chunk(id: string): string;
+  /** List of one or more chunks. Records only ever leave it at its head, so that a chunk is found from its tail. */
+  block(id: string): string;
 }
 
 export const DEFAULT_KEY_PREFIX = "analytics-";
@@ -60,7 +63,7 @@ export function keysOf(list: string): ListKeys {
     sinks: `${tag}:sluice:sinks`,
     dead: `${tag}:sluice:dead`,
     letters: `${tag}:sluice:letters`,
-    chunk: (id) => `${tag}:sluice:c:${id}`,
+    block: (id) => `${tag}:sluice:c:${id}`,
   };
 }
 

@@ -84,6 +84,8 @@ export interface ChunkRef {
   /** Names the chunk for good: `<entry>.<claim nonce>`; never used twice. */
   readonly chunk: string;
   readonly records: number;
+  /** Records that lie behind it where several chunks are kept in one block, else 0. */
+  readonly behind: number;
   /** May have been delivered before, to anybody. */
   readonly redelivered: boolean;
   /** How often it was handed out, this time included; hand-outs that ended in a release do not count. */

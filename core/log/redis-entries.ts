@@ -3,11 +3,13 @@ import type { Reply, Send } from "./connection.ts";
 /** A chunk's descriptor, as the stream holds it. */
 export interface Descriptor {
   entry: string;
-  /** Names the chunk's key. */
-  id: string;
+  /** Names the block's key. */
+  block: string;
   records: number;
   /** Records ever claimed, this chunk included. */
   total: number;
+  /** Records behind it in its block. */
+  behind: number;
 }
 
 /** One entry of a group's pending list. */
@@ -25,7 +27,7 @@ export function parseDescriptor(reply: Reply): Descriptor {
     const at = flat?.indexOf(name) ?? -1;
     return at < 0 ? "" : (flat![at + 1] ?? "");
   };
-  return { entry, id: field("c"), records: count(field("n")), total: count(field("t")) };
+  return { entry, block: field("c"), records: count(field("n")), total: count(field("t")), behind: count(field("b")) };
 }
 
 export async function readEntries(

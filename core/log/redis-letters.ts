@@ -12,12 +12,13 @@ export async function writeLetters(
   keys: ListKeys,
   sink: string,
   ref: ChunkRef,
-  chunkKey: string,
+  blockKey: string,
   letters: readonly { index: number; reason: string }[],
 ): Promise<void> {
+  const start = -(ref.behind + ref.records);
   for (let i = 0; i < letters.length; i += LETTERS) {
     const some = letters.slice(i, i + LETTERS).flatMap(({ index, reason }) => [index, reason]);
-    await run(REJECT, [keys.log, chunkKey, keys.dead, keys.letters], [sink, ref.chunk, ...some], keys.dead);
+    await run(REJECT, [keys.log, blockKey, keys.dead, keys.letters], [sink, ref.chunk, start, ...some], keys.dead);
   }
 }
 

@@ -54,7 +54,7 @@ function config(changes: Partial<RedisEngineConfig> = {}): RedisEngineConfig {
 async function openLog(changes: Partial<RedisEngineConfig> = {}): Promise<{ log: DeliveryLog; list: ListLog }> {
   const log = openRedisLog(config(changes), {
     lists: LISTS.map((list) => ({ ...list, name: list.name.replace("analytics-", changes.keyPrefix ?? "analytics-") })),
-    sweepAgeMs: 0,
+    sweepGraceMs: 0,
     warn: (message) => warnings.push(message),
   });
   open.push(log);
@@ -213,7 +213,7 @@ describe("delivery log on Redis under faults", () => {
 
   test("a server that is restarted without its memory, and one that was away at the start", async () => {
     const server = await startRedis();
-    const log = openRedisLog(config({ port: server.port, timeoutMs: 500 }), { lists: LISTS, sweepAgeMs: 0 });
+    const log = openRedisLog(config({ port: server.port, timeoutMs: 500 }), { lists: LISTS, sweepGraceMs: 0 });
     try {
       await server.kill("SIGKILL");
       await expect(log.open(SINKS)).rejects.toMatchObject({ code: LOG_ERROR_CODES.unavailable });
@@ -258,7 +258,7 @@ describe("delivery log on Redis under faults", () => {
     await claimAll(list);
     // A chunk.
     const [refs] = await list.take([{ sink: "a", chunks: 1 }]);
-    const chunk = KEYS.chunk(refs![0]!.chunk.split(".")[1]!);
+    const chunk = KEYS.block(refs![0]!.chunk.split(".")[1]!);
     await redis.client.rename(chunk, "kept");
     await redis.client.set(chunk, "mine");
     await expect(list.read(refs![0]!, 0, new SharedArrayBuffer(4096))).rejects.toMatchObject(wrong);
@@ -268,7 +268,7 @@ describe("delivery log on Redis under faults", () => {
 
   test("out of memory: delivery and sweeping go on, and so do claims", async () => {
     const server = await startRedis();
-    const log = openRedisLog(config({ port: server.port }), { lists: LISTS, sweepAgeMs: 0 });
+    const log = openRedisLog(config({ port: server.port }), { lists: LISTS, sweepGraceMs: 0 });
     try {
       await log.open(SINKS);
       const list = log.lists[0]!;
@@ -436,7 +436,7 @@ describe("delivery log on Redis under faults", () => {
     await redis.client.xadd(KEYS.log, "*", "hello", "world");
     const [refs] = await list.take([{ sink: "a", chunks: 5 }]);
     expect(refs!.map((ref) => ref.records)).toEqual([10, 0]);
-    await redis.client.del(KEYS.chunk(refs![0]!.chunk.split(".")[1]!));
+    await redis.client.del(KEYS.block(refs![0]!.chunk.split(".")[1]!));
     for (const ref of refs!) {
       expect(await list.read(ref, 0, new SharedArrayBuffer(1024))).toEqual({ missing: true });
       expect(await list.extend("a", [ref])).toEqual([]);
@@ -446,7 +446,7 @@ describe("delivery log on Redis under faults", () => {
 
   test("two instances with other sinks share a list", async () => {
     const one = await openLog();
-    const log = openRedisLog(config(), { lists: LISTS, sweepAgeMs: 0, warn: (message) => warnings.push(message) });
+    const log = openRedisLog(config(), { lists: LISTS, sweepGraceMs: 0, warn: (message) => warnings.push(message) });
     open.push(log);
     await push(1000);
     await claimAll(one.list);
@@ -468,7 +468,13 @@ describe("delivery log on Redis under faults", () => {
     await push(1500);
     await redis.client.expire(NAME, 60);
     await list.claim();
-    expect(await redis.client.ttl(NAME)).toBe(-1);
+    const { list: small } = await openLog({ chunkRecords: 1 });
+    await push(1500);
+    await redis.client.expire(NAME, 60);
+    expect(await small.claim()).toEqual({ claimed: 1, left: 1499 });
+    const keys = await redis.client.keys("*");
+    expect(keys.filter((key) => key.startsWith(KEYS.block(""))).length).toBe(2);
+    for (const key of keys) expect(await redis.client.ttl(key)).toBe(-1);
   });
 
   test("a policy that evicts is warned of", async () => {

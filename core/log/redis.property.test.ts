@@ -46,7 +46,7 @@ function world(intercept: (send: Send) => Send = (send) => send): World {
           chunkRecords: 10,
           chunkBytes: 4_000_000,
         },
-        { lists: [LIST], sweepAgeMs: 0, intercept },
+        { lists: [LIST], sweepGraceMs: 0, intercept },
       );
       try {
         await log.open(sinks);
@@ -61,18 +61,28 @@ function world(intercept: (send: Send) => Send = (send) => send): World {
     async push(_log, texts) {
       await redis.client.rpush(LIST.name, ...texts);
     },
-    /** A descriptor in the log if and only if its chunk is there; each record in one place only. */
+    /** A block holds what its descriptors say, no more and no less; each record is in one place only. */
     async verify() {
       const [entries, keys, live] = await Promise.all([
         redis.client.xrange(KEYS.log, "-", "+"),
         redis.client.keys("*"),
         redis.client.lrange(LIST.name, 0, -1),
       ]);
-      const described = entries.map(([, fields]) => KEYS.chunk(fields[1]!)).sort();
-      const chunks = keys.filter((key) => key.startsWith(KEYS.chunk(""))).sort();
-      if (described.join() !== chunks.join()) throw new Error(`described ${described}, there are ${chunks}`);
+      const described = new Map<string, number>();
+      for (const [, [, block, , records, , , , behind]] of entries) {
+        const key = KEYS.block(block!);
+        const size = Number(records) + Number(behind);
+        if (!described.has(key)) described.set(key, size);
+        else if (size > described.get(key)!) throw new Error(`the chunks of ${key} are not in order`);
+      }
+      const blocks = keys.filter((key) => key.startsWith(KEYS.block("")));
       const texts = [...live];
-      for (const key of chunks) texts.push(...(await redis.client.lrange(key, 0, -1)));
+      for (const key of blocks) {
+        const held = await redis.client.lrange(key, 0, -1);
+        if (held.length !== described.get(key)) throw new Error(`${key} has ${held.length}, not ${described.get(key)}`);
+        texts.push(...held);
+      }
+      if (described.size !== blocks.length) throw new Error(`described ${[...described.keys()]}, there are ${blocks}`);
       if (new Set(texts).size !== texts.length) throw new Error("a record is in two places");
     },
     async verifyRest() {

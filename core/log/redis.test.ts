@@ -1,9 +1,11 @@
+import { afterEach, describe, expect, test } from "vitest";
 import { startRedis } from "../../test/support/redis.ts";
-import { conformance, type Engine } from "./conformance.ts";
+import { conformance, type Engine, readAll, records, SINKS } from "./conformance.ts";
 import { keysOf } from "./keys.ts";
+import type { DeliveryLog, ListLog } from "./log.ts";
 import { openRedisLog } from "./redis.ts";
 
-async function start(): Promise<{ engine: Engine; stop(): Promise<void> }> {
+async function start(chunkRecords = 1000): Promise<{ engine: Engine; stop(): Promise<void> }> {
   const redis = await startRedis();
   const config = {
     engine: "redis" as const,
@@ -15,19 +17,19 @@ async function start(): Promise<{ engine: Engine; stop(): Promise<void> }> {
     timeoutMs: 5000,
     keyPrefix: "analytics-",
     leaseMs: 150,
-    chunkRecords: 1000,
+    chunkRecords,
     chunkBytes: 4_000_000,
   };
   const engine: Engine = {
-    chunkRecords: 1000,
+    chunkRecords,
     leaseMs: 150,
-    create: (lists) => openRedisLog(config, { lists, sweepAgeMs: 0 }),
+    create: (lists) => openRedisLog(config, { lists, sweepGraceMs: 0 }),
     async push(_log, list, records) {
       await redis.client.rpush(list, ...records.map((record) => Buffer.from(record)));
     },
     async stored(list) {
       const keys = await redis.client.keys("*");
-      const chunks = keys.filter((key) => key.startsWith(keysOf(list).chunk("")));
+      const chunks = keys.filter((key) => key.startsWith(keysOf(list).block("")));
       const lengths = await Promise.all(chunks.map((key) => redis.client.llen(key)));
       return lengths.reduce((sum, n) => sum + n, 0);
     },
@@ -36,4 +38,63 @@ async function start(): Promise<{ engine: Engine; stop(): Promise<void> }> {
   return { engine, stop: () => redis.stop() };
 }
 
-conformance("Redis", start);
+conformance("Redis", () => start());
+
+describe("a long list is claimed whole", () => {
+  const NAME = "analytics-long";
+  let engine: Engine;
+  let stop: () => Promise<void>;
+  let log: DeliveryLog;
+  let list: ListLog;
+  const open = async (chunkRecords: number) => {
+    ({ engine, stop } = await start(chunkRecords));
+    log = engine.create([{ name: NAME, wire: "msgpack" }]);
+    await log.open(SINKS);
+    list = log.lists[0]!;
+  };
+  afterEach(async () => {
+    await log.close();
+    await stop();
+  });
+
+  test("into one block of many chunks, which leave it at its head as they are done", async () => {
+    await open(1000);
+    const raw = records(4500).map((record) => Buffer.from(record).toString());
+    await engine.push(log, NAME, records(4500));
+    expect(await list.claim()).toEqual({ claimed: 4500, left: 0 });
+    const [a, b] = await list.take(SINKS.map(({ name }) => ({ sink: name, chunks: 100 })));
+    expect(a!.map((ref) => [ref.records, ref.behind])).toEqual([
+      [1000, 3500],
+      [1000, 2500],
+      [1000, 1500],
+      [1000, 500],
+      [500, 0],
+    ]);
+    await list.ack("a", a!);
+    // The second is still with b: what lies behind it stays as well.
+    await list.ack("b", [b![0]!, b![2]!, b![4]!]);
+    expect(await list.sweep()).toBe(1);
+    expect(await engine.stored(NAME)).toBe(3500);
+    expect(await list.read(b![0]!, 0, new SharedArrayBuffer(1 << 16))).toEqual({ missing: true });
+    expect(await readAll(list, b![1]!, 10_000)).toEqual(raw.slice(1000, 2000));
+    expect(await readAll(list, b![3]!)).toEqual(raw.slice(3000, 4000));
+    await list.reject("b", b![3]!, [{ index: 999, reason: "the last of its chunk" }]);
+    const [letter] = await list.readLetters(null, 10);
+    expect(Buffer.from(letter!.raw).toString()).toBe(raw[3999]);
+    await list.ack("b", [b![1]!]);
+    expect(await list.sweep()).toBe(2);
+    await list.ack("b", [b![3]!]);
+    expect(await list.sweep()).toBe(2);
+    expect(await engine.stored(NAME)).toBe(0);
+    expect(await list.sweep()).toBe(0);
+  });
+
+  test("but for one of more than a thousand chunks, of which single ones are cut off", async () => {
+    await open(2);
+    await engine.push(log, NAME, records(2003));
+    expect(await list.claim()).toEqual({ claimed: 2, left: 2001 });
+    expect(await list.claim()).toEqual({ claimed: 2, left: 1999 });
+    expect(await list.claim()).toEqual({ claimed: 1999, left: 0 });
+    expect(await engine.stored(NAME)).toBe(2003);
+  });
+});

@@ -16,13 +16,14 @@ export interface RedisLogOptions {
   lists?: readonly GatewayList[];
   /** Told of what an operator should know and nothing fails for: an eviction policy, two configurations of one sink. */
   warn?(message: string): void;
-  /** A chunk younger than this is not swept, ms; 10 s. */
-  sweepAgeMs?: number;
+  /** No sweep so soon after the connection broke, ms; 10 s. */
+  sweepGraceMs?: number;
   /** Wraps every control command: tests break the protocol here to see that they notice. */
   intercept?(send: Send): Send;
 }
 
-const SWEEP_AGE_MS = 10_000;
+/** Behind a failover others may first have to make their groups again, if they were young. */
+const SWEEP_GRACE_MS = 10_000;
 /** Two instances with different configurations under one name: while both say so within this time, ms. */
 const RECENT_MS = 30_000;
 
@@ -51,7 +52,7 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     leaseMs: config.leaseMs,
     chunkRecords: config.chunkRecords,
     chunkBytes: config.chunkBytes,
-    sweepAgeMs: options.sweepAgeMs ?? SWEEP_AGE_MS,
+    sweepGraceMs: options.sweepGraceMs ?? SWEEP_GRACE_MS,
     sinks: [],
     claimMode: "sort",
   };
@@ -64,7 +65,7 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
   const probe = async () => {
     const scratch = keysOf(`${lists[0]?.name ?? config.keyPrefix}`);
     const nonce = randomBytes(9).toString("base64url");
-    const keys = ["a", "b", "log"].map((part) => scratch.chunk(`probe-${nonce}-${part}`));
+    const keys = ["a", "b", "log"].map((part) => scratch.block(`probe-${nonce}-${part}`));
     const refused = (await connection.run(PROBE, keys, [], scratch.log)) as string[];
     shared.claimMode = refused.some((line) => line.startsWith("SORT:")) ? "copy" : "sort";
     const needed = refused.filter((line) => !line.startsWith("SORT:"));

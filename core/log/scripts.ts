@@ -11,22 +11,25 @@ function script(source: string): Script {
 }
 
 /**
- * Cuts at most n records off the live list. The order matters: PERSIST first, because a script whose first write is
- * allowed when out of memory may do the rest; the descriptor before the move, because a refusal there loses nothing.
- * Answers -1 when the id is taken, else the length that the live list had.
+ * Makes a block of the live list, whole if that is at most `most` chunks of n records (no byte moves), else of its first n.
+ * The order matters: PERSIST first, because a script whose first write is allowed when out of memory may do the rest; the
+ * descriptors before the move, because a refusal there loses nothing. Answers how many records were claimed and how many
+ * are left; a block of this name that is there already is not touched.
  */
-export const CLAIM = script(`-- KEYS live, log, chunk   ARGV n, id, 'sort'|'copy'
-if redis.call('EXISTS',KEYS[3])==1 then return -1 end
-local len=redis.call('LLEN',KEYS[1]); if len==0 then return 0 end
-local max=tonumber(ARGV[1]); local n=math.min(len,max)
+export const CLAIM = script(`-- KEYS live, log, block   ARGV n, id, 'sort'|'copy', most
+local len=redis.call('LLEN',KEYS[1]); if len==0 then return {0,0} end
+if redis.call('EXISTS',KEYS[3])==1 then return {0,len} end
+local n=tonumber(ARGV[1]); local whole=len<=n*tonumber(ARGV[4]); local size=whole and len or n
 redis.call('PERSIST',KEYS[1])
 local last=redis.call('XREVRANGE',KEYS[2],'+','-','COUNT',1)
 local t=last[1] and tonumber(last[1][2][6]) or 0
-redis.call('XADD',KEYS[2],'*','c',ARGV[2],'n',n,'t',t+n)
-if len<=max then redis.call('RENAME',KEYS[1],KEYS[3])
+local behind=size
+while behind>0 do local m=math.min(behind,n); behind=behind-m; t=t+m
+  redis.call('XADD',KEYS[2],'*','c',ARGV[2],'n',m,'t',t,'b',behind) end
+if whole then redis.call('RENAME',KEYS[1],KEYS[3])
 elseif ARGV[3]=='sort' then redis.call('SORT',KEYS[1],'BY','nosort','LIMIT',0,n,'STORE',KEYS[3]); redis.call('LTRIM',KEYS[1],n,-1)
 else redis.call('RPUSH',KEYS[3],unpack(redis.call('LRANGE',KEYS[1],0,n-1))); redis.call('LTRIM',KEYS[1],n,-1) end
-return len`);
+return {size,len-size}`);
 
 /**
  * Tells of sinks, and makes their groups where there are none. PERSIST first, as in CLAIM: what waits in a Redis that is out
@@ -53,15 +56,22 @@ local freed=0 for i=3,#ARGV do local p=redis.call('XPENDING',KEYS[1],ARGV[1],ARG
   if #p==1 then freed=freed+1; redis.call('XCLAIM',KEYS[1],ARGV[1],'${FREE}',0,ARGV[i],'IDLE',3600000,
     'RETRYCOUNT',math.max(p[1][4]-1,0),'JUSTID') end end return freed`);
 
-/** Deletes chunks and their descriptors. A script, since a full Redis refuses to queue anything in a MULTI. */
-export const DELETE = script(`-- KEYS log, chunk...  ARGV id...
-for i=2,#KEYS do redis.call('UNLINK',KEYS[i]) end
-return redis.call('XDEL',KEYS[1],unpack(ARGV))`);
+/**
+ * Deletes descriptors and what they described: of each block the last `keep` records stay. A script, since a full Redis
+ * refuses to queue anything in a MULTI. A foreign value under a block's name is let alone.
+ */
+export const DELETE = script(`-- KEYS log, block...  ARGV keep..., id...
+local blocks=#KEYS-1
+for i=1,blocks do if ARGV[i]=='0' then redis.call('UNLINK',KEYS[i+1]) else redis.pcall('LTRIM',KEYS[i+1],-ARGV[i],-1) end end
+return redis.call('XDEL',KEYS[1],unpack(ARGV,blocks+1))`);
 
-/** Copies records of a chunk into the dead letters and counts them. Answers how many were found. */
-export const REJECT = script(`-- KEYS log, chunk, dead, letters  ARGV sink, chunk, (index, reason)...
+/**
+ * Copies records of a chunk into the dead letters and counts them. `start`: of the chunk, from its block's tail, so below
+ * zero. Answers how many were found.
+ */
+export const REJECT = script(`-- KEYS log, block, dead, letters  ARGV sink, chunk, start, (index, reason)...
 redis.call('PERSIST',KEYS[1])
-local found=0 for i=3,#ARGV,2 do local raw=redis.call('LINDEX',KEYS[2],ARGV[i])
+local found=0 for i=4,#ARGV,2 do local raw=redis.call('LINDEX',KEYS[2],ARGV[3]+ARGV[i])
   if raw then found=found+1
     redis.call('XADD',KEYS[3],'*','sink',ARGV[1],'chunk',ARGV[2],'index',ARGV[i],'reason',ARGV[i+1],'raw',raw)
     redis.call('HINCRBY',KEYS[4],'n:'..ARGV[1],1); redis.call('HINCRBY',KEYS[4],'b:'..ARGV[1],#raw) end end

@@ -76,6 +76,7 @@ export class SqliteList implements ListLog {
           entry: String(id),
           chunk: `${id}.${this.#store.nonce}`,
           records,
+          behind: 0,
           redelivered: id <= this.#store.oldUpTo,
           deliveries: 1,
         };

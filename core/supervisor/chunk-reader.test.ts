@@ -22,7 +22,7 @@ function listOf(recordBytes: number, more: { read?: () => Promise<ReadResult> } 
 }
 
 function chunk(name: string, records = 1000): ChunkRef {
-  return { entry: name, chunk: name, records, redelivered: false, deliveries: 1 };
+  return { entry: name, chunk: name, records, behind: 0, redelivered: false, deliveries: 1 };
 }
 
 const loaded = (result: unknown) => result as Loaded;

@@ -9,8 +9,10 @@ import type { Troubles } from "./troubles.ts";
 const LONG_EMPTY_MS = 10_000;
 const SLOW_POLL_MS = 1000;
 const SWEEP_MS = 1000;
-/** The log sweeps no chunk that is young: what was claimed last is due some time after the list has become quiet. */
+/** So long after the last activity there is nothing left to sweep that a sink has just given up. */
 const SWEEP_QUIET_MS = 30_000;
+/** A backlog is swept as it is worked off, not only each second: its memory becomes free, and what is read next is found faster. */
+const SWEEP_CHUNKS = 64;
 /** For what becomes free without any activity here, as when a sink is forgotten. */
 const SLOW_SWEEP_MS = 60_000;
 const LAG_MS = 1000;
@@ -46,6 +48,9 @@ export class ListDrain {
   #activeAt = performance.now();
   #lag = new Map<Sink, SinkStatus["lag"]>();
   #renewing: Promise<void> | null = null;
+  #sweeping: Promise<unknown> | null = null;
+  /** Taken by all sinks since the last sweep. */
+  #taken = 0;
 
   constructor(
     list: ListLog,
@@ -73,11 +78,9 @@ export class ListDrain {
       this.#hungry();
     });
     this.#repeat(SWEEP_MS, async () => {
-      if (this.#quietMs() < SWEEP_QUIET_MS) await this.list.sweep();
+      if (this.#quietMs() < SWEEP_QUIET_MS) await this.#sweep();
     });
-    this.#repeat(SLOW_SWEEP_MS, async () => {
-      await this.list.sweep();
-    });
+    this.#repeat(SLOW_SWEEP_MS, () => this.#sweep());
     this.#repeat(LAG_MS, async () => {
       if (this.#awake()) await this.measure();
     });
@@ -157,6 +160,14 @@ export class ListDrain {
     return performance.now() - this.#activeAt;
   }
 
+  async #sweep(): Promise<void> {
+    this.#taken = 0;
+    this.#sweeping ??= this.list.sweep().finally(() => {
+      this.#sweeping = null;
+    });
+    await this.#sweeping;
+  }
+
   async #claimLoop(): Promise<void> {
     while (!this.#stopped) {
       const began = performance.now();
@@ -212,12 +223,16 @@ export class ListDrain {
     for (const [i, { sink, chunks }] of requests.entries()) {
       const refs = taken[i]!;
       if (refs.length > 0) this.#activeAt = performance.now();
+      this.#taken += refs.length;
       if (refs.length === chunks && !this.#stopped) {
         this.#more.add(sink);
         this.#sure.add(sink);
         this.#takeAgain = true;
       }
       sink.accept(this.list, refs, chunks, at);
+    }
+    if (this.#taken >= SWEEP_CHUNKS * this.#sinks.length) {
+      this.#sweep().catch((error) => this.#troubles.failed(this.list.name, error));
     }
   }
 

@@ -34,7 +34,7 @@ export class FakeList implements ListLog {
 
   add(chunk: number, records: number): void {
     const name = String(chunk);
-    const ref: ChunkRef = { entry: name, chunk: name, records, redelivered: false, deliveries: 1 };
+    const ref: ChunkRef = { entry: name, chunk: name, records, behind: 0, redelivered: false, deliveries: 1 };
     this.chunks.set(name, { ref, state: "unread", letters: new Set(), until: 0 });
   }
 

@@ -70,33 +70,28 @@ export class Draft {
         "Correct it.",
       );
     }
+    // All are asked for at once.
+    const answers = parts.map((part) => (typeof part === "string" ? { value: part } : this.secrets.read(part)));
     let whole = "";
-    for (const part of parts) {
-      if (typeof part === "string") {
-        whole += part;
-        continue;
+    for (const [i, part] of parts.entries()) {
+      const answer = answers[i];
+      if (typeof part === "string") whole += part;
+      else if (answer === undefined || "error" in answer) {
+        const { message, mend } = answer?.error ?? { message: "It was not read.", mend: "Try again." };
+        return this.#unresolved(scope, path, place, `${part.text}: ${message}`, mend);
+      } else {
+        if (answer.value === "") this.#empty(scope, place, part.text);
+        whole += answer.value;
+        this.hide(answer.value);
       }
-      const answer = this.secrets.read(part);
-      if (answer === undefined || "error" in answer) {
-        const why = answer?.error.message ?? "It was not read.";
-        return this.#unresolved(scope, path, place, `${part.text}: ${why}`, answer?.error.mend ?? "Try again.");
-      }
-      if (answer.value === "") {
-        this.report(
-          "SLUICE_CONFIG_SECRET",
-          { ...scope, severity: "warning" },
-          {
-            place,
-            message: `${part.text} is empty, or a variable that is not set.`,
-            mend: "Set it where it is kept.",
-          },
-        );
-      }
-      whole += answer.value;
-      this.hide(answer.value);
     }
     this.hide(whole);
     return whole;
+  }
+
+  #empty(scope: Scope, place: string, reference: string): void {
+    const text = { message: `${reference} is empty, or a variable that is not set.`, mend: "Set it where it is kept." };
+    this.report("SLUICE_CONFIG_SECRET", { ...scope, severity: "warning" }, { place, ...text });
   }
 
   #unresolved(scope: Scope, path: string, place: string, message: string, mend: string): undefined {

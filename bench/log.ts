@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import type { ListLog } from "../core/log/log.ts";
 import { openRedisLog } from "../core/log/redis.ts";
-import { startRedis, type TestRedis } from "../test/support/redis.ts";
+import { redisLogConfig, startRedis, type TestRedis } from "../test/support/redis.ts";
 import { rawLrange } from "./raw-lrange.ts";
 
 /**
@@ -89,14 +89,7 @@ async function measured(server: TestRedis, work: () => Promise<number>): Promise
 
 async function logRead(server: TestRedis, count: number): Promise<{ claimAndRead: Result; readOnly: Result }> {
   const log = openRedisLog({
-    engine: "redis",
-    host: server.host,
-    port: server.port,
-    username: "",
-    password: "",
-    database: 0,
-    timeoutMs: 5000,
-    keyPrefix: "analytics-",
+    ...redisLogConfig(server),
     leaseMs: 30_000,
     chunkRecords: 1000,
     chunkBytes: 4_000_000,

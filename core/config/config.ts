@@ -16,14 +16,49 @@ export interface Config {
 
 export interface RedisLogConfig {
   engine: "redis";
-  host: string;
-  port: number;
+  /** The server; or the Sentinels; or nodes of the cluster to begin with. Never empty. */
+  nodes: readonly Address[];
+  /** The nodes are Sentinels, and know where this master is. */
+  sentinel?: { master: string; password: string } | undefined;
+  /** The nodes are of a cluster. */
+  cluster?: boolean | undefined;
   username: string;
   password: string;
   database: number;
   /** Dial, read and write, ms. */
   timeoutMs: number;
   keyPrefix: string;
+  /** Of all connections; undefined: none. */
+  tls?: TlsConfig | undefined;
+  /** In place of username and password. */
+  iam?: IamConfig | undefined;
+}
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** Empty file names: the system's authorities, no certificate of our own. */
+export interface TlsConfig {
+  caFile: string;
+  certFile: string;
+  keyFile: string;
+  /** Any certificate will do. */
+  insecure: boolean;
+  minVersion: TlsVersion;
+  maxVersion: TlsVersion;
+}
+
+export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
+
+/** Access tokens of Google Cloud as passwords. */
+export interface IamConfig {
+  provider: "gcp";
+  /** Account to impersonate; empty: the application's own. */
+  serviceAccount: string;
+  /** A token is renewed so long before it expires, ms. */
+  refreshBeforeMs: number;
 }
 
 /** The embedded log: one SQLite file in this folder. */

@@ -1,13 +1,16 @@
-import type { RedisLogConfig } from "./config.ts";
+import type { Address, IamConfig, RedisLogConfig, TlsConfig, TlsVersion } from "./config.ts";
 import type { Draft } from "./draft.ts";
+import { parseDuration } from "./scalars.ts";
 import type { Storage } from "./schema.ts";
 
 const PATH = "analytics_storage_config";
-const DEFAULT_ADDRESS = { host: "127.0.0.1", port: 6379 };
+const LOCAL = "127.0.0.1";
+const REDIS_PORT = 6379;
+const SENTINEL_PORT = 26379;
 const ERROR = { severity: "error" } as const;
 const WARNING = { severity: "warning" } as const;
 
-/** One Redis node out of Tyk's storage settings: `addrs` wins over `hosts`, `hosts` over `host` and `port`. */
+/** Redis as Tyk's storage settings name it: a server, the Sentinels of one, or a cluster. */
 export function redisLog(storage: Storage, draft: Draft): RedisLogConfig {
   if (storage.type !== "" && storage.type !== "redis") {
     draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
@@ -17,6 +20,7 @@ export function redisLog(storage: Storage, draft: Draft): RedisLogConfig {
     });
   }
   refuseUnread(["type", "username", "password", "database", "key_prefix", "redis_key_prefix"], draft);
+  refuseUnread(["master_name", "enable_cluster", "use_ssl", "redis_use_ssl", "iam_auth.enabled"], draft);
   if (storage.timeout < 0) {
     draft.report("SLUICE_CONFIG_BAD_VALUE", WARNING, {
       path: `${PATH}.timeout`,
@@ -24,65 +28,157 @@ export function redisLog(storage: Storage, draft: Draft): RedisLogConfig {
       mend: "Write the seconds, or leave it out.",
     });
   }
+  const sentinel = storage.master_name !== "";
+  const cluster = storage.enable_cluster && !sentinel;
+  if (cluster && storage.database !== 0) {
+    draft.report("SLUICE_CONFIG_NO_EFFECT", WARNING, {
+      path: `${PATH}.database`,
+      message: `${PATH}.database has no effect: a cluster has no other database than 0.`,
+      mend: "Remove it.",
+    });
+  }
   return {
     engine: "redis",
-    ...address(storage, draft),
+    nodes: addresses(storage, draft),
+    ...(sentinel && { sentinel: { master: storage.master_name, password: storage.sentinel_password } }),
+    ...(cluster && { cluster }),
     username: storage.username,
     password: storage.password,
-    database: storage.database,
+    database: cluster ? 0 : storage.database,
     timeoutMs: (storage.timeout > 0 ? storage.timeout : 5) * 1000,
     keyPrefix: storage.key_prefix || storage.redis_key_prefix || "analytics-",
+    tls: tlsOf(storage, draft),
+    iam: iamOf(storage, draft),
   };
 }
 
-function address(storage: Storage, draft: Draft): { host: string; port: number } {
-  if (storage.addrs.length > 0) {
-    onlyFirst("addrs", storage.addrs, draft);
-    const parsed = splitAddress(storage.addrs[0]!);
-    if (parsed) return parsed;
-    return badAddress("addrs", storage.addrs[0]!, draft);
+/** `addrs` wins over `hosts`, `hosts` over `host` and `port`. */
+function addresses(storage: Storage, draft: Draft): Address[] {
+  const several = storage.master_name !== "" || storage.enable_cluster;
+  const port = storage.master_name !== "" ? SENTINEL_PORT : REDIS_PORT;
+  const hosts = Object.entries(storage.hosts).map(
+    ([host, port]) => `${host.includes(":") ? `[${host}]` : host}:${port}`,
+  );
+  for (const [key, all] of [
+    ["addrs", storage.addrs],
+    ["hosts", hosts],
+  ] as const) {
+    if (all.length === 0) continue;
+    if (!several) onlyFirst(key, all, draft);
+    return (several ? all : all.slice(0, 1)).map((text) => splitAddress(text) ?? badAddress(key, text, port, draft));
   }
-  const hosts = Object.entries(storage.hosts);
-  if (hosts.length > 0) {
-    onlyFirst(
-      "hosts",
-      hosts.map(([host]) => host),
-      draft,
-    );
-    const [host, port] = hosts[0]!;
-    return (
-      splitAddress(`${host.includes(":") ? `[${host}]` : host}:${port}`) ??
-      badAddress("hosts", `${host}:${port}`, draft)
-    );
-  }
-  if (storage.port !== 0) return { host: storage.host || DEFAULT_ADDRESS.host, port: storage.port };
+  if (storage.port !== 0) return [{ host: storage.host || LOCAL, port: storage.port }];
   // Nothing names a node. That is fine where nothing meant to.
   refuseUnread(["addrs", "hosts", "host", "port"], draft);
   if (storage.host !== "" && !draft.whyUnread(`${PATH}.port`)) {
     draft.report("SLUICE_CONFIG_AMBIGUOUS", WARNING, {
       path: `${PATH}.host`,
-      message: `${PATH}.host is not used without ${PATH}.port: 127.0.0.1:6379 is.`,
+      message: `${PATH}.host is not used without ${PATH}.port: ${LOCAL}:${port} is.`,
       mend: `Set ${PATH}.port.`,
     });
   }
-  return DEFAULT_ADDRESS;
+  return [{ host: LOCAL, port }];
+}
+
+const TLS_VERSIONS: { [version: string]: TlsVersion } = {
+  "1.0": "TLSv1",
+  "1.1": "TLSv1.1",
+  "1.2": "TLSv1.2",
+  "1.3": "TLSv1.3",
+};
+
+/** Nothing of it is looked at without TLS. */
+function tlsOf(storage: Storage, draft: Draft): TlsConfig | undefined {
+  if (!storage.use_ssl && !storage.redis_use_ssl) return undefined;
+  const minVersion = tlsVersion("ssl_min_version", storage.ssl_min_version, "TLSv1.2", draft);
+  const maxVersion = tlsVersion("ssl_max_version", storage.ssl_max_version, "TLSv1.3", draft);
+  if (minVersion > maxVersion) {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      path: `${PATH}.ssl_min_version`,
+      message: `${PATH}.ssl_min_version is above ssl_max_version.`,
+      mend: "Swap them.",
+    });
+  }
+  const { ssl_cert_file: certFile, ssl_key_file: keyFile } = storage;
+  if ((certFile === "") !== (keyFile === "")) {
+    draft.report("SLUICE_CONFIG_NO_EFFECT", WARNING, {
+      path: `${PATH}.${certFile === "" ? "ssl_key_file" : "ssl_cert_file"}`,
+      message: `${PATH}.ssl_cert_file and ssl_key_file have an effect only together.`,
+      mend: "Set both or none.",
+    });
+  }
+  const pair = certFile !== "" && keyFile !== "";
+  return {
+    caFile: storage.ssl_ca_file,
+    certFile: pair ? certFile : "",
+    keyFile: pair ? keyFile : "",
+    insecure: storage.ssl_insecure_skip_verify || storage.redis_ssl_insecure_skip_verify,
+    minVersion,
+    maxVersion,
+  };
+}
+
+function tlsVersion(key: string, text: string, otherwise: TlsVersion, draft: Draft): TlsVersion {
+  const version = text === "" ? otherwise : TLS_VERSIONS[text];
+  if (version !== undefined) return version;
+  draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+    path: `${PATH}.${key}`,
+    message: `${PATH}.${key} must be one of ${Object.keys(TLS_VERSIONS).join(", ")}, but is ${JSON.stringify(text)}.`,
+    mend: "Correct it.",
+  });
+  return otherwise;
+}
+
+const REFRESH_BEFORE_MS = 5 * 60_000;
+
+function iamOf({ iam_auth: iam, ...storage }: Storage, draft: Draft): IamConfig | undefined {
+  if (!iam.enabled) return undefined;
+  if (iam.provider.trim().toLowerCase() !== "gcp") {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      path: `${PATH}.iam_auth.provider`,
+      message: `${PATH}.iam_auth.provider must be "gcp", but is ${JSON.stringify(iam.provider)}.`,
+      mend: 'Write "gcp", or sign in with username and password.',
+    });
+  }
+  const text = iam.token_refresh_before_expiry;
+  // Go wants a unit.
+  const refreshBeforeMs = text === "" ? REFRESH_BEFORE_MS : /^[1-9]\d*$/.test(text) ? undefined : parseDuration(text);
+  if (refreshBeforeMs === undefined || refreshBeforeMs < 0) {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      path: `${PATH}.iam_auth.token_refresh_before_expiry`,
+      message: `${PATH}.iam_auth.token_refresh_before_expiry is no duration: ${JSON.stringify(text)}.`,
+      mend: 'Write one like "5m" or "90s".',
+    });
+  }
+  if (!storage.use_ssl && !storage.redis_use_ssl) {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", WARNING, {
+      path: `${PATH}.iam_auth.enabled`,
+      message: "Access tokens go to Redis in the clear: TLS is off.",
+      mend: `Set ${PATH}.use_ssl.`,
+    });
+  }
+  return {
+    provider: "gcp",
+    serviceAccount: iam.service_account,
+    refreshBeforeMs: refreshBeforeMs ?? REFRESH_BEFORE_MS,
+  };
 }
 
 /** `host:port`, `:port`, `[v6]:port`. */
-function splitAddress(text: string): { host: string; port: number } | undefined {
+function splitAddress(text: string): Address | undefined {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text.trim());
   const port = Number(match?.[3]);
   if (!match || port < 1 || port > 65535) return undefined;
-  return { host: (match[1] ?? match[2]) || DEFAULT_ADDRESS.host, port };
+  return { host: (match[1] ?? match[2]) || LOCAL, port };
 }
 
-function badAddress(key: string, text: string, draft: Draft): { host: string; port: number } {
+function badAddress(key: string, text: string, port: number, draft: Draft): Address {
   draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
     path: `${PATH}.${key}`,
     message: `${PATH}.${key} must name a node as "host:port", but has ${JSON.stringify(text)}.`,
     mend: "Correct it.",
   });
-  return DEFAULT_ADDRESS;
+  return { host: LOCAL, port };
 }
 
 function onlyFirst(key: string, all: readonly string[], draft: Draft): void {
@@ -90,7 +186,7 @@ function onlyFirst(key: string, all: readonly string[], draft: Draft): void {
   draft.report("SLUICE_CONFIG_AMBIGUOUS", WARNING, {
     path: `${PATH}.${key}`,
     message: `${PATH}.${key} names ${all.length} nodes; only ${all[0]} is used.`,
-    mend: "Name one node.",
+    mend: "Name one node, or set enable_cluster.",
   });
 }
 

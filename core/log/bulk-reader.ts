@@ -1,7 +1,10 @@
 import { connect, type Socket } from "node:net";
-import type { RedisLogConfig } from "../config/config.ts";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import type { Address } from "../config/config.ts";
+import type { Credential } from "./credentials.ts";
 import { LogError, replyError, unavailable } from "./errors.ts";
 import { encodeCommand, outOfStep, RangeReply } from "./resp.ts";
+import { tlsError } from "./tls.ts";
 
 /** What one LRANGE put into the slab. */
 export interface RangeResult {
@@ -26,12 +29,32 @@ export interface RangeRequest {
   mean: number;
 }
 
+/** What the control connection is signed in to: the bulk connection goes to the same server in the same way. */
+export interface Session {
+  address: Address;
+  tls: ConnectionOptions | undefined;
+  credential: Credential;
+}
+
+export interface BulkReaderOptions {
+  /** What an error names. */
+  where(): string;
+  /** Null while the control connection is away. */
+  session(): Session | null;
+  database: number;
+  /** Without an answer, ms. */
+  timeoutMs: number;
+}
+
 /**
  * A connection for LRANGE only, any number in flight, each into its own slab: the kernel writes into shared memory and
  * no object is made for a record. Connects when asked; a broken connection fails all that is in flight.
  */
 export interface BulkReader {
-  range(request: RangeRequest): Promise<RangeResult>;
+  /** `asking`: the slot is on its way to this server. */
+  range(request: RangeRequest, asking?: boolean): Promise<RangeResult>;
+  /** Signs the open connection in anew. */
+  signIn(credential: Credential): void;
   /** Drops the connection; the next read dials anew. */
   reset(why: string): void;
   close(): void;
@@ -50,13 +73,12 @@ const SCRATCH_BYTES = 64 * 1024;
 const EMPTY = new Uint8Array(0);
 const NO_OFFSETS = new Uint32Array(0);
 
-export function openBulkReader(config: RedisLogConfig): BulkReader {
-  return new Reader(config);
+export function openBulkReader(options: BulkReaderOptions): BulkReader {
+  return new Reader(options);
 }
 
 class Reader implements BulkReader {
-  readonly #config: RedisLogConfig;
-  readonly #where: string;
+  readonly #options: BulkReaderOptions;
   readonly #scratch = new Uint8Array(SCRATCH_BYTES);
   /** One reply is parsed at a time, so one scratch serves all. */
   #offsets = NO_OFFSETS;
@@ -69,12 +91,11 @@ class Reader implements BulkReader {
   #redial: NodeJS.Timeout | null = null;
   #closed = false;
 
-  constructor(config: RedisLogConfig) {
-    this.#config = config;
-    this.#where = `${config.host}:${config.port}`;
+  constructor(options: BulkReaderOptions) {
+    this.#options = options;
   }
 
-  range({ key, from, count, slab, mean }: RangeRequest): Promise<RangeResult> {
+  range({ key, from, count, slab, mean }: RangeRequest, asking = false): Promise<RangeResult> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(unavailable(this.#where, new Error("the log is closed")));
@@ -83,10 +104,14 @@ class Reader implements BulkReader {
       const command = encodeCommand(["LRANGE", key, from, from + count - 1]);
       const expected = Math.ceil(count * (mean + 12)) + 12;
       const reply = new RangeReply(new Uint8Array(slab), count, this.#offsetsFor(count), expected);
-      this.#pending.push({ reply, command, about: key, caller: { resolve, reject } });
-      if (this.#socket !== null) this.#write(this.#socket, command);
-      else this.#dial();
+      if (asking) this.#send(this.#greeting(["ASKING"]));
+      this.#send({ reply, command, about: key, caller: { resolve, reject } });
+      this.#dial();
     });
+  }
+
+  signIn(credential: Credential): void {
+    if (this.#socket !== null) for (const args of signInWith(credential)) this.#send(this.#greeting(args));
   }
 
   reset(why: string): void {
@@ -96,6 +121,16 @@ class Reader implements BulkReader {
   close(): void {
     this.#closed = true;
     this.reset("the log is closed");
+  }
+
+  get #where(): string {
+    return this.#options.where();
+  }
+
+  /** Now, or when the connection is there. */
+  #send(pending: Pending): void {
+    this.#pending.push(pending);
+    if (this.#socket !== null) this.#write(this.#socket, pending.command);
   }
 
   /** Replies in flight keep the larger one's predecessor: a reply is parsed with the scratch it was made with. */
@@ -116,20 +151,22 @@ class Reader implements BulkReader {
   }
 
   #connect(): void {
-    const { host, port, username, password, database, timeoutMs } = this.#config;
-    const handshake: string[][] = [];
-    if (password !== "") handshake.push(username === "" ? ["AUTH", password] : ["AUTH", username, password]);
+    const { database, timeoutMs } = this.#options;
+    const session = this.#options.session();
+    if (session === null) {
+      this.reset("the control connection is away");
+      return;
+    }
+    const handshake = signInWith(session.credential);
     if (database !== 0) handshake.push(["SELECT", String(database)]);
     // All in one write: a refused handshake fails what follows it as well.
-    const greetings = handshake.map((args) => this.#greeting(encodeCommand(args)));
-    this.#pending.unshift(...greetings);
+    this.#pending.unshift(...handshake.map((args) => this.#greeting(args)));
     this.#target = null;
     let socket: Socket | null = null;
     // `net` asks for the first buffer before it gives the socket back.
     const current = () => socket === null || this.#socket === socket;
-    socket = connect({
-      host,
-      port,
+    const options = {
+      ...session.address,
       noDelay: true,
       keepAlive: true,
       onread: {
@@ -139,27 +176,25 @@ class Reader implements BulkReader {
           return true;
         },
       },
-    });
+    };
+    socket = session.tls ? connectTls({ ...options, ...session.tls }) : connect(options);
     this.#socket = socket;
     socket.setTimeout(timeoutMs, () => {
       if (this.#pending.length > 0 && current()) this.reset(`no answer for ${timeoutMs} ms`);
     });
-    const gone = (error?: Error) => {
-      if (current()) this.#fail(unavailable(this.#where, error ?? new Error("connection closed")));
+    const gone = (error: Error = new Error("connection closed")) => {
+      if (current()) this.#fail(tlsError(this.#where, error) ?? unavailable(this.#where, error));
     };
     socket.on("error", gone);
-    socket.on("end", gone);
+    socket.on("end", () => gone());
     socket.on("close", () => gone());
     for (const { command } of this.#pending) this.#write(socket, command);
   }
 
-  #greeting(command: string): Pending {
-    return {
-      reply: new RangeReply(EMPTY, 1, NO_OFFSETS, 8),
-      command,
-      about: this.#where,
-      caller: null,
-    };
+  /** A command whose answer says nothing; its refusal fails the connection. */
+  #greeting(args: readonly string[]): Pending {
+    const reply = new RangeReply(EMPTY, 1, NO_OFFSETS, 8);
+    return { reply, command: encodeCommand(args), about: this.#where, caller: null };
   }
 
   /** What is written in one turn of the event loop goes in one packet. */
@@ -255,4 +290,9 @@ class Reader implements BulkReader {
     const reason = error instanceof LogError ? error : unavailable(this.#where, error);
     for (const { caller } of failed) caller?.reject(reason);
   }
+}
+
+function signInWith({ username, password }: Credential): string[][] {
+  if (password === "") return [];
+  return [username === "" ? ["AUTH", password] : ["AUTH", username, password]];
 }

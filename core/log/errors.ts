@@ -3,6 +3,7 @@ export const LOG_ERROR_CODES = {
   unavailable: "SLUICE_LOG_UNAVAILABLE",
   auth: "SLUICE_LOG_AUTH",
   refused: "SLUICE_LOG_REFUSED",
+  tls: "SLUICE_LOG_TLS",
   noGroup: "SLUICE_LOG_NO_GROUP",
   wrongType: "SLUICE_LOG_WRONG_TYPE",
   protocol: "SLUICE_LOG_PROTOCOL",

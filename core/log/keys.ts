@@ -67,7 +67,8 @@ export function keysOf(list: string): ListKeys {
   };
 }
 
-function hashTag(key: string): string | null {
+/** What alone decides on the slot of a key in a cluster; null: all of the key. */
+export function hashTag(key: string): string | null {
   const open = key.indexOf("{");
   if (open < 0) return null;
   const close = key.indexOf("}", open + 1);

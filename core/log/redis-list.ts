@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import type { Wire } from "@sluice/sdk";
-import type { BulkReader } from "./bulk-reader.ts";
 import type { Connection, Reply } from "./connection.ts";
 import { unavailable } from "./errors.ts";
 import { type GatewayList, keysOf, kindOf, type ListKeys } from "./keys.ts";
@@ -13,19 +12,15 @@ import { sweepLog } from "./redis-sweep.ts";
 import { CLAIM, EXTEND, FREE, RELEASE } from "./scripts.ts";
 import { compareIds, FIRST_ID, nextId } from "./stream-id.ts";
 
-/** What all lists of one log share. */
-export interface RedisShared {
+export interface RedisListOptions {
+  /** To the server that has this list. */
   readonly connection: Connection;
-  readonly reader: BulkReader;
   /** This process among the consumers. */
   readonly consumer: string;
   readonly leaseMs: number;
   readonly chunkRecords: number;
   readonly chunkBytes: number;
   readonly sweepGraceMs: number;
-  /** Those registered last. */
-  sinks: readonly SinkEntry[];
-  claimMode: "sort" | "copy";
 }
 
 /** A longer list is not taken whole: the server looks for a record from the nearer end of its block (18 ns a node of seven). */
@@ -45,7 +40,11 @@ export class RedisList implements ListLog {
   readonly name: string;
   readonly wire: Wire;
   readonly keys: ListKeys;
-  readonly #shared: RedisShared;
+  /** All that are registered, whatever they read. */
+  registered: readonly SinkEntry[] = [];
+  /** "copy" where the server refuses SORT. */
+  claimMode: "sort" | "copy" = "sort";
+  readonly #options: RedisListOptions;
   /** Groups known to be there, as of this epoch of the connection. */
   #groups = new Set<string>();
   #epoch = -1;
@@ -55,11 +54,15 @@ export class RedisList implements ListLog {
   /** Mean bytes of the records read so far; 0: none read. */
   #mean = 0;
 
-  constructor(list: GatewayList, shared: RedisShared) {
+  constructor(list: GatewayList, options: RedisListOptions) {
     this.name = list.name;
     this.wire = list.wire;
     this.keys = keysOf(list.name);
-    this.#shared = shared;
+    this.#options = options;
+  }
+
+  get connection(): Connection {
+    return this.#options.connection;
   }
 
   /** Mean bytes of a record, for estimates; 0: none seen. */
@@ -69,12 +72,12 @@ export class RedisList implements ListLog {
 
   /** The registered sinks that read this list. */
   get sinks(): SinkEntry[] {
-    return this.#shared.sinks.filter(({ reads = "analytics" }) => reads === kindOf(this.wire));
+    return this.registered.filter(({ reads = "analytics" }) => reads === kindOf(this.wire));
   }
 
   /** Creates what is missing for these sinks. False: the list never held anything. */
   async ensure(extra: readonly string[] = []): Promise<boolean> {
-    const { connection } = this.#shared;
+    const { connection } = this.#options;
     if (this.#epoch !== connection.epoch) {
       this.#epoch = connection.epoch;
       this.#groups.clear();
@@ -89,7 +92,7 @@ export class RedisList implements ListLog {
   }
 
   async claim(): Promise<{ claimed: number; left: number }> {
-    const { connection, chunkRecords, chunkBytes, claimMode } = this.#shared;
+    const { connection, chunkRecords, chunkBytes } = this.#options;
     if (!(await this.ensure())) return { claimed: 0, left: 0 };
     if (this.#mean === 0) this.#mean = await this.#sampleMean(this.keys.live);
     const fitting = this.#mean > 0 ? Math.floor(chunkBytes / this.#mean) : chunkRecords;
@@ -97,7 +100,7 @@ export class RedisList implements ListLog {
     // A fresh id each time: were one used twice, the second claim would move the new live list over the first block.
     const id = randomBytes(12).toString("base64url");
     const keys = [this.keys.live, this.keys.log, this.keys.block(id)];
-    const reply = await connection.run(CLAIM, keys, [n, id, claimMode, BLOCK_CHUNKS], this.name);
+    const reply = await connection.run(CLAIM, keys, [n, id, this.claimMode, BLOCK_CHUNKS], this.name);
     const [claimed, left] = reply as [number, number];
     return { claimed, left };
   }
@@ -115,7 +118,7 @@ export class RedisList implements ListLog {
   }
 
   async takeover(sink: string, chunks: number): Promise<ChunkRef[]> {
-    const { connection, leaseMs, consumer } = this.#shared;
+    const { connection, leaseMs, consumer } = this.#options;
     const { send, connectedAt } = connection;
     if (chunks <= 0 || !(await this.ensure([sink]))) return [];
     // Idle time is the server's wall clock: after a pause or a failover all leases would seem to have run out at once.
@@ -147,7 +150,13 @@ export class RedisList implements ListLog {
     const fitting = mean > 0 ? Math.floor(slab.byteLength / (mean * 1.01 + RECORD_OVERHEAD)) : BLIND;
     const count = Math.max(1, Math.min(fitting, Math.max(1, ref.records - from), MOST));
     const start = from - ref.records - ref.behind;
-    const result = await this.#shared.reader.range({ key, from: start, count, slab, mean: Math.max(mean, 64) });
+    const result = await this.#options.connection.reader.range({
+      key,
+      from: start,
+      count,
+      slab,
+      mean: Math.max(mean, 64),
+    });
     // Less than there must be: were it taken for the chunk's beginning, its records would change their names.
     if (result.received < Math.max(1, Math.min(count, ref.records - from))) return this.#confirmMissing(key, -start);
     if (result.fitted === 0) return { need: result.need };
@@ -157,7 +166,7 @@ export class RedisList implements ListLog {
   }
 
   async extend(sink: string, refs: readonly ChunkRef[]): Promise<ChunkRef[]> {
-    const { connection, consumer } = this.#shared;
+    const { connection, consumer } = this.#options;
     const answers = await Promise.all(
       inGroupsOf(IDS, refs).map(async (some) => {
         const ids = some.map(({ entry }) => entry);
@@ -175,7 +184,7 @@ export class RedisList implements ListLog {
   }
 
   async ack(sink: string, refs: readonly ChunkRef[]): Promise<number> {
-    const { send } = this.#shared.connection;
+    const { send } = this.#options.connection;
     const counts = await Promise.all(
       inGroupsOf(IDS, refs).map((some) =>
         send("XACK", [this.keys.log, sink, ...some.map(({ entry }) => entry)], this.keys.log),
@@ -185,11 +194,11 @@ export class RedisList implements ListLog {
   }
 
   async reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void> {
-    await writeLetters(this.#shared.connection, this.keys, sink, ref, this.#blockKey(ref), letters);
+    await writeLetters(this.#options.connection, this.keys, sink, ref, this.#blockKey(ref), letters);
   }
 
   async release(sink: string, refs: readonly ChunkRef[]): Promise<void> {
-    const { connection, consumer } = this.#shared;
+    const { connection, consumer } = this.#options;
     await Promise.all(
       inGroupsOf(IDS, refs).map(async (some) => {
         const ids = some.map(({ entry }) => entry);
@@ -204,31 +213,31 @@ export class RedisList implements ListLog {
   }
 
   async sweep(): Promise<number> {
-    const { connectedAt, epoch } = this.#shared.connection;
-    if (epoch > 1 && performance.now() - (connectedAt ?? performance.now()) < this.#shared.sweepGraceMs) return 0;
+    const { connectedAt, epoch } = this.#options.connection;
+    if (epoch > 1 && performance.now() - (connectedAt ?? performance.now()) < this.#options.sweepGraceMs) return 0;
     if (!(await this.ensure())) return 0;
-    return sweepLog(this.#shared.connection, this.keys);
+    return sweepLog(this.#options.connection, this.keys);
   }
 
   lag(sink: string): Promise<Lag> {
-    return lagOf(this.#shared.connection, this.keys, sink);
+    return lagOf(this.#options.connection, this.keys, sink);
   }
 
   letters(sink: string): Promise<{ records: number; bytes: number }> {
-    return countLetters(this.#shared.connection, this.keys, sink);
+    return countLetters(this.#options.connection, this.keys, sink);
   }
 
   readLetters(after: string | null, limit: number): Promise<DeadLetter[]> {
-    return listLetters(this.#shared.connection, this.keys, after, limit);
+    return listLetters(this.#options.connection, this.keys, after, limit);
   }
 
   dropLetters(ids: readonly string[]): Promise<number> {
-    return dropLetters(this.#shared.connection, this.keys, ids);
+    return dropLetters(this.#options.connection, this.keys, ids);
   }
 
   /** Records and bytes, claimed and live; the claimed from the running totals, the bytes from the mean size. */
   async usage(): Promise<{ bytes: number; records: number }> {
-    const { send } = this.#shared.connection;
+    const { send } = this.#options.connection;
     const [length, [first], last] = await Promise.all([
       send("LLEN", [this.keys.live], this.name),
       readEntries(send, this.keys.log, "-", "+", 1),
@@ -245,7 +254,7 @@ export class RedisList implements ListLog {
   }
 
   async #create(extra: readonly string[]): Promise<boolean> {
-    const { connection, consumer } = this.#shared;
+    const { connection, consumer } = this.#options;
     const { epoch } = connection;
     const named = new Map<string, SinkEntry>(extra.map((name) => [name, { name, fingerprint: "" }]));
     for (const sink of this.sinks) named.set(sink.name, sink);
@@ -271,7 +280,7 @@ export class RedisList implements ListLog {
   }
 
   async #readGroup(sink: string, chunks: number): Promise<Descriptor[]> {
-    const { connection, consumer } = this.#shared;
+    const { connection, consumer } = this.#options;
     const args = ["GROUP", sink, consumer, "COUNT", chunks, "STREAMS", this.keys.log, ">"];
     const reply = (await connection.send("XREADGROUP", args, this.keys.log)) as [string, Reply[]][] | null;
     return reply?.[0]?.[1].map(parseDescriptor) ?? [];
@@ -281,7 +290,7 @@ export class RedisList implements ListLog {
   async #taken(sink: string, entry: string, deliveries: number, reply: Reply[]): Promise<ChunkRef | null> {
     if (reply.length === 0) return null;
     if (reply[0] === null) {
-      await this.#shared.connection.send("XACK", [this.keys.log, sink, entry], this.keys.log);
+      await this.#options.connection.send("XACK", [this.keys.log, sink, entry], this.keys.log);
       return null;
     }
     return { ...this.#ref(parseDescriptor(reply[0]!), deliveries), redelivered: true };
@@ -298,7 +307,7 @@ export class RedisList implements ListLog {
 
   /** Bytes of a record by MEMORY USAGE of its list; 0 if that is refused. */
   async #sampleMean(key: string): Promise<number> {
-    const { send } = this.#shared.connection;
+    const { send } = this.#options.connection;
     try {
       const [bytes, records] = await Promise.all([send("MEMORY", ["USAGE", key], key), send("LLEN", [key], key)]);
       return typeof bytes === "number" && Number(records) > 0 ? bytes / Number(records) : 0;
@@ -309,9 +318,9 @@ export class RedisList implements ListLog {
 
   /** The bulk connection may still lead to a former master, where the chunk is not yet: ask where the descriptor came from. */
   async #confirmMissing(key: string, fromTail: number): Promise<ReadResult> {
-    const { connection, reader } = this.#shared;
+    const { connection } = this.#options;
     if (((await connection.send("LLEN", [key], key)) as number) < Math.max(1, fromTail)) return { missing: true };
-    reader.reset(`the bulk connection does not see ${key}`);
+    connection.reader.reset(`the bulk connection does not see ${key}`);
     throw unavailable(key, new Error("the bulk connection leads to another server than the control connection"));
   }
 }

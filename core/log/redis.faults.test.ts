@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startProxy, type TestProxy } from "../../test/support/proxy.ts";
-import { startRedis, type TestRedis } from "../../test/support/redis.ts";
+import { redisLogConfig, startRedis, type TestRedis } from "../../test/support/redis.ts";
 import { claimAll, readAll, records, SINKS, sleep } from "./conformance.ts";
 import { LOG_ERROR_CODES } from "./errors.ts";
 import { analyticsLists, keysOf } from "./keys.ts";
@@ -36,14 +36,7 @@ afterEach(async () => {
 
 function config(changes: Partial<RedisEngineConfig> = {}): RedisEngineConfig {
   return {
-    engine: "redis",
-    host: redis.host,
-    port: proxy.port,
-    username: "",
-    password: "",
-    database: 0,
-    timeoutMs: 1000,
-    keyPrefix: "analytics-",
+    ...redisLogConfig({ host: redis.host, port: proxy.port }, { timeoutMs: 1000 }),
     leaseMs: LEASE_MS,
     chunkRecords: 1000,
     chunkBytes: 4_000_000,
@@ -213,7 +206,7 @@ describe("delivery log on Redis under faults", () => {
 
   test("a server that is restarted without its memory, and one that was away at the start", async () => {
     const server = await startRedis();
-    const log = openRedisLog(config({ port: server.port, timeoutMs: 500 }), { lists: LISTS, sweepGraceMs: 0 });
+    const log = openRedisLog(config({ nodes: [server], timeoutMs: 500 }), { lists: LISTS, sweepGraceMs: 0 });
     try {
       await server.kill("SIGKILL");
       await expect(log.open(SINKS)).rejects.toMatchObject({ code: LOG_ERROR_CODES.unavailable });
@@ -268,7 +261,7 @@ describe("delivery log on Redis under faults", () => {
 
   test("out of memory: delivery and sweeping go on, and so do claims", async () => {
     const server = await startRedis();
-    const log = openRedisLog(config({ port: server.port }), { lists: LISTS, sweepGraceMs: 0 });
+    const log = openRedisLog(config({ nodes: [server] }), { lists: LISTS, sweepGraceMs: 0 });
     try {
       await log.open(SINKS);
       const list = log.lists[0]!;
@@ -320,7 +313,7 @@ describe("delivery log on Redis under faults", () => {
 
   test("password and database number, on both connections", async () => {
     const server = await startRedis({ password: "s3cret" });
-    const log = openRedisLog(config({ port: server.port, password: "s3cret", database: 3 }), { lists: LISTS });
+    const log = openRedisLog(config({ nodes: [server], password: "s3cret", database: 3 }), { lists: LISTS });
     try {
       await log.open(SINKS);
       await server.client.select(3);

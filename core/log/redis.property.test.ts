@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startProxy, type TestProxy } from "../../test/support/proxy.ts";
-import { startRedis, type TestRedis } from "../../test/support/redis.ts";
+import { redisLogConfig, startRedis, type TestRedis } from "../../test/support/redis.ts";
 import type { Send } from "./connection.ts";
 import { type GatewayList, keysOf } from "./keys.ts";
 import { run, type Step, steps, type World } from "./model.ts";
@@ -34,14 +34,7 @@ function world(intercept: (send: Send) => Send = (send) => send): World {
     async open(sinks) {
       const log = openRedisLog(
         {
-          engine: "redis",
-          host: redis.host,
-          port: proxy.port,
-          username: "",
-          password: "",
-          database: 0,
-          timeoutMs: 5000,
-          keyPrefix: "analytics-",
+          ...redisLogConfig({ host: redis.host, port: proxy.port }),
           leaseMs: LEASE_MS,
           chunkRecords: 10,
           chunkBytes: 4_000_000,

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { startRedis } from "../../test/support/redis.ts";
+import { redisLogConfig, startRedis } from "../../test/support/redis.ts";
 import { conformance, type Engine, readAll, records, SINKS } from "./conformance.ts";
 import { keysOf } from "./keys.ts";
 import type { DeliveryLog, ListLog } from "./log.ts";
@@ -8,14 +8,7 @@ import { openRedisLog } from "./redis.ts";
 async function start(chunkRecords = 1000): Promise<{ engine: Engine; stop(): Promise<void> }> {
   const redis = await startRedis();
   const config = {
-    engine: "redis" as const,
-    host: redis.host,
-    port: redis.port,
-    username: "",
-    password: "",
-    database: 0,
-    timeoutMs: 5000,
-    keyPrefix: "analytics-",
+    ...redisLogConfig(redis),
     leaseMs: 150,
     chunkRecords,
     chunkBytes: 4_000_000,

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { RedisLogConfig } from "../config/config.ts";
-import { openBulkReader } from "./bulk-reader.ts";
-import { openConnection, type Send } from "./connection.ts";
+import type { Connection, Send } from "./connection.ts";
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
 import { type GatewayList, gatewayLists, keysOf } from "./keys.ts";
+import { openLink } from "./link.ts";
 import type { DeliveryLog, KnownSink, SinkEntry } from "./log.ts";
 import { groupsOf, readRegistrations, registerSinks } from "./redis-groups.ts";
-import { RedisList, type RedisShared } from "./redis-list.ts";
+import { RedisList } from "./redis-list.ts";
 import { PROBE } from "./scripts.ts";
 
 export type RedisEngineConfig = RedisLogConfig & { leaseMs: number; chunkRecords: number; chunkBytes: number };
@@ -39,44 +39,70 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     warned.add(message);
     warn(message);
   };
-  const reader = openBulkReader(config);
-  const connection = openConnection(config, {
-    intercept: options.intercept,
-    // It may come back as another server: never read chunks from the one of before.
-    onClose: () => reader.reset("the control connection was lost"),
+  const link = openLink(config, options.intercept);
+  const consumer = randomBytes(9).toString("base64url");
+  const { leaseMs, chunkRecords, chunkBytes } = config;
+  const sweepGraceMs = options.sweepGraceMs ?? SWEEP_GRACE_MS;
+  const lists = (options.lists ?? gatewayLists(config.keyPrefix)).map((list) => {
+    const connection = link.to(keysOf(list.name).log);
+    return new RedisList(list, { connection, consumer, leaseMs, chunkRecords, chunkBytes, sweepGraceMs });
   });
-  const shared: RedisShared = {
-    connection,
-    reader,
-    consumer: randomBytes(9).toString("base64url"),
-    leaseMs: config.leaseMs,
-    chunkRecords: config.chunkRecords,
-    chunkBytes: config.chunkBytes,
-    sweepGraceMs: options.sweepGraceMs ?? SWEEP_GRACE_MS,
-    sinks: [],
-    claimMode: "sort",
+
+  /**
+   * Asks all lists. What is wrong with one alone (a key of a wrong type, its node of a cluster away) does not stop the
+   * others: `instead` stands for its answer. Throws when all are out of reach.
+   */
+  const onEach = async <T>(
+    some: readonly RedisList[],
+    ask: (list: RedisList) => Promise<T>,
+    instead: T,
+  ): Promise<T[]> => {
+    let away = 0;
+    return Promise.all(
+      some.map(async (list) => {
+        try {
+          return await ask(list);
+        } catch (error) {
+          if (isLogError(error, LOG_ERROR_CODES.wrongType)) warnOnce(error.message);
+          else if (!isLogError(error, LOG_ERROR_CODES.unavailable) || ++away === some.length) throw error;
+          return instead;
+        }
+      }),
+    );
   };
-  const lists = (options.lists ?? gatewayLists(config.keyPrefix)).map((list) => new RedisList(list, shared));
   const used = async () => {
-    const there = await Promise.all(lists.map((list) => unlessWrongType(list.ensure(), false, warnOnce)));
+    const there = await onEach(lists, (list) => list.ensure(), false);
     return lists.filter((_, i) => there[i]);
   };
 
+  /** On each server, by one of its lists. */
   const probe = async () => {
-    const scratch = keysOf(`${lists[0]?.name ?? config.keyPrefix}`);
+    const servers = Map.groupBy(lists, ({ connection }) => connection.where);
+    await onEach(
+      [...servers.values()].map(([list]) => list!),
+      async (list) => {
+        const claimMode = await probeServer(list.connection, list.name);
+        for (const neighbour of servers.get(list.connection.where) ?? []) neighbour.claimMode = claimMode;
+        await checkEviction(list.connection);
+      },
+      undefined,
+    );
+  };
+
+  const probeServer = async (connection: Connection, name: string): Promise<"sort" | "copy"> => {
+    const scratch = keysOf(name);
     const nonce = randomBytes(9).toString("base64url");
     const keys = ["a", "b", "log"].map((part) => scratch.block(`probe-${nonce}-${part}`));
     const refused = (await connection.run(PROBE, keys, [], scratch.log)) as string[];
-    shared.claimMode = refused.some((line) => line.startsWith("SORT:")) ? "copy" : "sort";
     const needed = refused.filter((line) => !line.startsWith("SORT:"));
-    if (needed.length === 0) return;
+    if (needed.length === 0) return refused.length > 0 ? "copy" : "sort";
     throw new LogError(
       LOG_ERROR_CODES.refused,
       `Redis refuses commands that the log needs (${needed.join("; ")}). Allow them for the user, or make room if it is out of memory.`,
     );
   };
 
-  const checkEviction = async () => {
+  const checkEviction = async (connection: Connection) => {
     let info: string;
     try {
       info = (await connection.send("INFO", ["memory"], "INFO")) as string;
@@ -89,28 +115,27 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     }
   };
 
-  const registerIn = async ({ keys, sinks }: RedisList) => {
+  const registerIn = async ({ connection, keys, sinks }: RedisList) => {
     const others = await readRegistrations(connection, keys);
     for (const { name, fingerprint } of sinks) {
       const other = others.get(name);
-      if (other === undefined || other.by === shared.consumer || other.fingerprint === fingerprint) continue;
+      if (other === undefined || other.by === consumer || other.fingerprint === fingerprint) continue;
       if (Date.now() + connection.clockOffset - other.seen > RECENT_MS) continue;
       warnOnce(`Another instance configures the sink ${name} differently: they share its records.`);
     }
-    await registerSinks(connection, keys, sinks, shared.consumer);
+    await registerSinks(connection, keys, sinks, consumer);
   };
 
   const register = async (sinks: readonly SinkEntry[]) => {
-    shared.sinks = sinks;
-    await Promise.all((await used()).map((list) => unlessWrongType(registerIn(list), undefined, warnOnce)));
+    for (const list of lists) list.registered = sinks;
+    await onEach(await used(), registerIn, undefined);
   };
 
   return {
     lists,
     async open(sinks) {
-      await connection.connect();
+      await link.connect();
       await probe();
-      await checkEviction();
       try {
         await register(sinks);
       } catch (error) {
@@ -122,10 +147,10 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     register,
     async sinks() {
       const known = new Map<string, KnownSink>();
-      for (const list of await used()) {
+      for (const { connection, keys } of await used()) {
         const [groups, registered] = await Promise.all([
-          groupsOf(connection, list.keys),
-          readRegistrations(connection, list.keys),
+          groupsOf(connection, keys),
+          readRegistrations(connection, keys),
         ]);
         for (const name of new Set([...groups.map((group) => group.name), ...registered.keys()])) {
           const { seen, fingerprint } = registered.get(name) ?? { seen: 0, fingerprint: "" };
@@ -135,41 +160,27 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
       return [...known.values()];
     },
     async forgetSink(name) {
-      shared.sinks = shared.sinks.filter((sink) => sink.name !== name);
-      for (const { keys } of await used()) {
+      for (const list of lists) list.registered = list.registered.filter((sink) => sink.name !== name);
+      for (const { connection, keys } of await used()) {
         // First the name: a registered sink without a group stops the sweep.
         await connection.send("HDEL", [keys.sinks, name], keys.sinks);
         await connection.send("XGROUP", ["DESTROY", keys.log, name], keys.log);
       }
     },
     async usage() {
-      const each = await Promise.all(
-        lists
-          .filter((list) => list.sinks.length > 0)
-          .map((list) => unlessWrongType(list.usage(), { bytes: 0, records: 0 }, warnOnce)),
-      );
+      const read = lists.filter((list) => list.sinks.length > 0);
+      const each = await onEach(read, (list) => list.usage(), { bytes: 0, records: 0 });
       return each.reduce((sum, { bytes, records }) => ({ bytes: sum.bytes + bytes, records: sum.records + records }), {
         bytes: 0,
         records: 0,
       });
     },
     async close() {
-      reader.close();
-      connection.close();
+      link.close();
     },
     get connectedAt() {
-      return connection.connectedAt;
+      const each = lists.map(({ connection }) => connection.connectedAt);
+      return each.reduce((a, b) => (a === null || b === null ? null : Math.max(a, b)), 0);
     },
   };
-}
-
-/** A key of a wrong type is that list's own trouble: its own calls throw, what is asked of all lists goes on. */
-async function unlessWrongType<T>(result: Promise<T>, instead: T, warn: (message: string) => void): Promise<T> {
-  try {
-    return await result;
-  } catch (error) {
-    if (!isLogError(error, LOG_ERROR_CODES.wrongType)) throw error;
-    warn(error.message);
-    return instead;
-  }
 }

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import type { Address, RedisLogConfig } from "../../core/config/config.ts";
 import { CouldNotRun } from "./could-not-run.ts";
 import { guard } from "./guard.ts";
 
@@ -32,6 +33,20 @@ export interface TestRedis {
   restart(): Promise<void>;
   /** Ends the server and removes the folder. */
   stop(): Promise<void>;
+}
+
+/** What the configuration loader gives for nothing but this address. */
+export function redisLogConfig({ host, port }: Address, changes: Partial<RedisLogConfig> = {}): RedisLogConfig {
+  return {
+    engine: "redis",
+    nodes: [{ host, port }],
+    username: "",
+    password: "",
+    database: 0,
+    timeoutMs: 5000,
+    keyPrefix: "analytics-",
+    ...changes,
+  };
 }
 
 const SERVER = process.env.REDIS_SERVER ?? "redis-server";

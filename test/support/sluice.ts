@@ -12,7 +12,7 @@ import csv from "../../plugins/csv/index.ts";
 import { isDrained, LIST } from "./gateway.ts";
 import { guard } from "./guard.ts";
 import { type TestSink, testConfig, until } from "./pump.ts";
-import { freePort, type RedisOptions, startRedis, type TestRedis } from "./redis.ts";
+import { freePort, type RedisOptions, redisLogConfig, startRedis, type TestRedis } from "./redis.ts";
 
 /** Real processes of Sluice on a real Redis, each stopped when its test ends, however it ends. */
 const COMMAND = fileURLToPath(new URL("../../core/cli/sluice.js", import.meta.url));
@@ -89,25 +89,13 @@ export async function useSluiceWith(
   const folder = more.folder ?? useFolder();
   const config: Config = {
     ...testConfig(folder, sinks, { leaseMs: LEASE_MS, ...more.delivery }),
-    log: {
-      engine: "redis",
-      ...address(redis),
-      username: "",
-      password: "",
-      database: 0,
-      timeoutMs: 5000,
-      keyPrefix: "analytics-",
-    },
+    log: redisLogConfig(redis),
     health: { host: "127.0.0.1", port: await freePort(), endpoint: "health" },
     stopMs: more.stopMs ?? 5000,
   };
   const file = join(useFolder(), "config.json");
   writeFileSync(file, JSON.stringify(config));
   return new SluiceProcess([WITH_TEST_SINKS, file], folder, config.health.port);
-}
-
-function address({ host, port }: { host: string; port: number }): { host: string; port: number } {
-  return { host, port };
 }
 
 export interface Ended {

@@ -1,6 +1,6 @@
 import type { AnalyticsRecord } from "@sluice/sdk";
 import { grown, type LabelSets } from "./label-sets.ts";
-import { type Family, labelled, type MetricSpec, type Sample } from "./metric.ts";
+import { type Family, labeller, type MetricSpec, type Sample } from "./metric.ts";
 
 /** One more for each record, by its labels. */
 export class CounterFamily implements Family {
@@ -29,8 +29,9 @@ export class CounterFamily implements Family {
 
   samples(): Sample[] {
     const samples: Sample[] = [];
+    const labels = labeller(this.spec, this.#sets);
     for (let set = 0; set < this.#sets.size; set++) {
-      samples.push({ labels: labelled(this.spec, this.#sets, set), value: this.#totals[set]! });
+      samples.push({ labels: labels(set), value: this.#totals[set]! });
     }
     return samples;
   }

@@ -7,6 +7,7 @@ import type { Exposition } from "./exposition.ts";
 
 /** Scrapes at the same time; each holds the text of a metric in memory. */
 const MOST_SCRAPES = 4;
+const MOST_CONNECTIONS = 64;
 /** A reader that takes nothing for so long is cut off, ms. */
 const IDLE_MS = 30_000;
 /** How long `close` lets scrapes finish, ms. */
@@ -38,6 +39,7 @@ export async function listen(address: string, path: string, metrics: Exposition)
     }
   });
   server.setTimeout(IDLE_MS);
+  server.maxConnections = MOST_CONNECTIONS;
   await bind(server, address);
   const bound = server.address();
   return { port: typeof bound === "object" && bound ? bound.port : 0, close: () => close(server) };
@@ -65,10 +67,10 @@ function takesGzip({ headers }: IncomingMessage): boolean {
 async function bind(server: Server, address: string): Promise<void> {
   const { host, port } = parseAddress(address);
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(bindError(error, address)));
+    // Stays: what goes wrong later (no file handles left) is the client's loss, and must not end this thread.
+    server.on("error", (error) => reject(bindError(error, address)));
     server.listen({ port, host }, resolve);
   });
-  server.removeAllListeners("error");
 }
 
 /** `host:port`, `:port` or `[IPv6]:port`. */
@@ -104,8 +106,10 @@ function bindError(error: NodeJS.ErrnoException, address: string): SinkError {
 /** No new scrapes; those that are being answered may finish. */
 async function close(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  // Node keeps a connection that becomes idle only now until its time is up.
+  const idle = setInterval(() => server.closeIdleConnections(), 20);
   const farewell = setTimeout(() => server.closeAllConnections(), FAREWELL_MS);
   await closed;
+  clearInterval(idle);
   clearTimeout(farewell);
 }

@@ -1,8 +1,6 @@
 import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
 import type { Family } from "./metric.ts";
 
-export const DROPPED = "sluice_prometheus_dropped_observations_total";
-
 /** The text of all metrics, one family at a time: the memory that a scrape takes is that of the largest. */
 export interface Exposition {
   readonly type: string;
@@ -12,13 +10,16 @@ export interface Exposition {
 /** Fills the library's registry with the totals when it is asked for them, and with the metrics of the process. */
 export function exposition(families: readonly Family[]): Exposition {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  // Those of Node would be this thread's alone: they are not exposed, so its event loop need not be looked at often.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 60_000 });
+  for (const { name } of registry.getMetricsAsArray())
+    if (name.startsWith("nodejs_")) registry.removeSingleMetric(name);
   for (const family of families) {
     const { name, help, type } = family.spec;
     register(registry, { name, help, type }, () => family.samples());
   }
   const dropped = {
-    name: DROPPED,
+    name: "sluice_prometheus_dropped_observations_total",
     help: "Observations left out because the metric has reached max_series.",
     type: "counter",
   };

@@ -1,6 +1,6 @@
 import type { AnalyticsRecord } from "@sluice/sdk";
 import { grown, type LabelSets } from "./label-sets.ts";
-import { type DurationType, type Family, labelled, type MetricSpec, type Sample } from "./metric.ts";
+import { type DurationType, type Family, labeller, type MetricSpec, type Sample } from "./metric.ts";
 
 /** Milliseconds of a record. `total` is the request time, not the latency of that name. */
 const DURATIONS: { readonly [type in DurationType]: (record: AnalyticsRecord) => number } = {
@@ -66,8 +66,9 @@ export class HistogramFamily implements Family {
   samples(): Sample[] {
     const { name, types, bounds } = this.spec;
     const samples: Sample[] = [];
+    const labelsOf = labeller(this.spec, this.#sets);
     for (let row = 0; row < this.#sets.size * types.length; row++) {
-      const labels = labelled(this.spec, this.#sets, Math.floor(row / types.length), types[row % types.length]);
+      const labels = labelsOf(Math.floor(row / types.length), types[row % types.length]);
       let count = 0;
       for (let i = 0; i < this.#width; i++) {
         count += this.#buckets[row * this.#width + i]!;

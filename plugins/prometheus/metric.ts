@@ -23,11 +23,9 @@ export type DurationType = "total" | "upstream" | "gateway";
 export interface Sample {
   /** Where it differs from the metric's: `<name>_bucket`, `_sum`, `_count`. */
   metricName?: string;
-  labels: { [label: string]: LabelText };
+  labels: { [label: string]: string | number };
   value: number;
 }
-
-type LabelText = string | number;
 
 /** A metric's totals. */
 export interface Family {
@@ -39,11 +37,13 @@ export interface Family {
   samples(): Sample[];
 }
 
-/** The labels of a set in the order of their names, as Go's library writes them. `type`: of a histogram. */
-export function labelled(spec: MetricSpec, sets: LabelSets, set: number, type?: DurationType): Sample["labels"] {
-  const labels: Sample["labels"] = {};
-  for (const name of type === undefined ? spec.labels.toSorted() : [...spec.labels, "type"].sort()) {
-    labels[name] = name === "type" ? type! : sets.text(set, spec.labels.indexOf(name));
-  }
-  return labels;
+/** Gives the labels of a set (and of a histogram's `type`) in the order of their names, as Go's library writes them. */
+export function labeller(spec: MetricSpec, sets: LabelSets): (set: number, type?: DurationType) => Sample["labels"] {
+  const names = spec.type === "counter" ? spec.labels.toSorted() : [...spec.labels, "type"].sort();
+  const places = names.map((name) => spec.labels.indexOf(name));
+  return (set, type = "total") => {
+    const labels: Sample["labels"] = {};
+    for (let i = 0; i < names.length; i++) labels[names[i]!] = places[i]! < 0 ? type : sets.text(set, places[i]!);
+    return labels;
+  };
 }

@@ -10,9 +10,10 @@ import { type NaiveCounter, naive, nanoseconds } from "./testing/naive.ts";
 /** The counters of an aggregation as the naive one has them. */
 function plain(aggregation: Aggregation): Map<string, NaiveCounter> {
   const found = new Map<string, { head: Partial<NaiveCounter>; counter: AggregateCounter }>();
-  for (const { org, api, bucket, counters } of aggregation.results()) {
+  for (const group of aggregation.results()) {
+    const { org, api, bucket } = group;
     const day = aggregation.rules.daily ? bucket.text("YYYYMMDD") : "";
-    for (const counter of counters) {
+    for (const counter of group) {
       const { dimension, outer, key } = counter;
       const owner = aggregation.rules.kind === "rest" ? [org, ""] : ["", api];
       const name = JSON.stringify([...owner, bucket.seconds, day, dimension, outer, key]);

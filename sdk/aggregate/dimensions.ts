@@ -4,7 +4,7 @@ import type { RecordTable } from "../record/table.ts";
 import {
   apiEndpoint,
   endpoint,
-  type MakeLabels,
+  type Labels,
   named,
   nestedEndpoint,
   plain,
@@ -36,7 +36,9 @@ export interface Dimension {
   readonly key: readonly [Source] | readonly [Source, Source];
   /** No counter where this is empty; null: the empty key counts too. */
   readonly needs: Source | null;
-  readonly labels: MakeLabels;
+  readonly labels: Labels;
+  /** The first part of the key is a key above the second. */
+  readonly nested?: boolean;
   /** Only where the record's path is tracked. */
   readonly tracked?: boolean;
   /** The name that goes with the key; the last one that is not empty wins. */
@@ -62,8 +64,22 @@ export const COMMON: readonly Dimension[] = [
   { name: "oauthids", key: ["oauthId"], needs: "oauthId", labels: unnamed },
   { name: "geo", key: ["geoCountryIsoCode"], needs: "geoCountryIsoCode", labels: plain },
   { name: "endpoints", key: ["path"], needs: null, labels: endpoint, tracked: true },
-  { name: "keyendpoints", key: ["apiKey", "endpoint"], needs: "apiKey", labels: nestedEndpoint, tracked: true },
-  { name: "oauthendpoints", key: ["oauthId", "endpoint"], needs: "oauthId", labels: nestedEndpoint, tracked: true },
+  {
+    name: "keyendpoints",
+    key: ["apiKey", "endpoint"],
+    needs: "apiKey",
+    labels: nestedEndpoint,
+    nested: true,
+    tracked: true,
+  },
+  {
+    name: "oauthendpoints",
+    key: ["oauthId", "endpoint"],
+    needs: "oauthId",
+    labels: nestedEndpoint,
+    nested: true,
+    tracked: true,
+  },
   { name: "apiendpoints", key: ["apiVersion", "endpoint"], needs: null, labels: apiEndpoint, tracked: true },
 ];
 

@@ -1,12 +1,12 @@
 import { decodeText } from "../record/text.ts";
 import { GoTime } from "../record/time.ts";
 import type { Timestamp } from "../record/types.ts";
-import { type Aggregation, DIMENSIONS, TAGS, TOTAL } from "./aggregation.ts";
+import { type Aggregation, DIMENSIONS, type Group, TAGS, TOTAL } from "./aggregation.ts";
 import * as at from "./counters.ts";
-import { type Labels, plain, total } from "./labels.ts";
+import { type LabelSource, type Labels, plain, Scratch, total } from "./labels.ts";
 
-/** One organisation (REST) or API (GraphQL, MCP) in one bucket. */
-export interface AggregateGroup {
+/** One organisation (REST) or API (GraphQL, MCP) in one bucket, and its counters. Valid until more is added. */
+export interface AggregateGroup extends Iterable<AggregateCounter> {
   readonly org: string;
   /** Of GraphQL and MCP aggregates; else "". */
   readonly api: string;
@@ -14,7 +14,10 @@ export interface AggregateGroup {
   readonly bucket: Timestamp;
   /** The latest of its records. */
   readonly expireAt: Timestamp;
-  readonly counters: readonly AggregateCounter[];
+  readonly size: number;
+  at(i: number): AggregateCounter;
+  /** Of the counter `at(i)`, without making it. */
+  id(i: number): string;
 }
 
 /** Times in milliseconds, unless they are times of day. Sums are doubles: exact up to 2^53. */
@@ -56,70 +59,150 @@ export interface ErrorCount {
 }
 
 const NO_ERRORS: readonly ErrorCount[] = [];
-const DOT = Buffer.from(".");
 
 export function groupsOf(aggregation: Aggregation): AggregateGroup[] {
-  const { symbols, plan, keys, groups } = aggregation;
+  const { keys, groups } = aggregation;
   const errors = errorsOf(aggregation);
-  const lists: AggregateCounter[][] = groups.map(() => []);
-  for (let counter = 0; counter < keys.size; counter++) {
-    const group = Math.floor(keys.a(counter) / DIMENSIONS);
-    lists[group]!.push(counterOf(aggregation, counter, errors.get(counter) ?? NO_ERRORS));
+  const members: number[][] = groups.map(() => []);
+  for (let counter = 0; counter < keys.size; counter++)
+    members[Math.floor(keys.a(counter) / DIMENSIONS)]!.push(counter);
+  return groups.map((group, i) => new Result(aggregation, group, members[i]!, errors));
+}
+
+interface Named {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly nested: boolean;
+}
+
+const scratch = new Scratch();
+
+class Result implements AggregateGroup {
+  readonly org: string;
+  readonly api: string;
+  readonly bucket: Timestamp;
+  readonly expireAt: Timestamp;
+  readonly #aggregation: Aggregation;
+  readonly #group: Group;
+  readonly #members: readonly number[];
+  readonly #errors: ReadonlyMap<number, readonly ErrorCount[]>;
+  /** By dimension: how its ids begin. */
+  readonly #idStarts: string[] = [];
+
+  constructor(
+    aggregation: Aggregation,
+    group: Group,
+    members: readonly number[],
+    errors: ReadonlyMap<number, readonly ErrorCount[]>,
+  ) {
+    const { symbols, plan } = aggregation;
+    this.org = symbols.textOf(group.org);
+    this.api = plan.owner === "apiId" ? symbols.textOf(group.owner) : "";
+    this.bucket = new GoTime(group.bucket, 0, group.zone);
+    this.expireAt = new GoTime(group.expireAt, 0, group.zone);
+    this.#aggregation = aggregation;
+    this.#group = group;
+    this.#members = members;
+    this.#errors = errors;
   }
-  return groups.map(({ owner, org, bucket, zone, expireAt }, i) => ({
-    org: symbols.textOf(org),
-    api: plan.owner === "apiId" ? symbols.textOf(owner) : "",
-    bucket: new GoTime(bucket, 0, zone),
-    expireAt: new GoTime(expireAt, 0, zone),
-    counters: lists[i]!,
-  }));
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  *[Symbol.iterator](): Iterator<AggregateCounter> {
+    for (let i = 0; i < this.size; i++) yield this.at(i);
+  }
+
+  id(i: number): string {
+    const counter = this.#members[i]!;
+    this.#writeKey(counter);
+    return this.#idStart(counter) + scratch.bytes.toString("hex", 0, scratch.end);
+  }
+
+  at(i: number): AggregateCounter {
+    const counter = this.#members[i]!;
+    const { counters, keys, symbols } = this.#aggregation;
+    const { name, labels, nested } = this.#named(counter);
+    const id = this.id(i);
+    const source = this.#source(counter);
+    const outer = nested ? symbols.textOf(keys.b(counter)) : "";
+    const keyAt = nested ? symbols.bytesOf(keys.b(counter)).length + 1 : 0;
+    const key = decodeText(scratch.bytes, keyAt, scratch.end);
+    const { values } = counters;
+    const base = counters.at(counter);
+    return {
+      dimension: name,
+      outer,
+      key,
+      identifier: labels.identifier(source) ?? key,
+      human: labels.human(source) ?? key,
+      id,
+      hits: values[base + at.HITS]!,
+      success: values[base + at.SUCCESS]!,
+      error: values[base + at.ERROR]!,
+      totalRequestTime: values[base + at.TOTAL_REQUEST_TIME]!,
+      totalLatency: values[base + at.TOTAL_LATENCY]!,
+      totalUpstreamLatency: values[base + at.TOTAL_UPSTREAM]!,
+      maxLatency: values[base + at.MAX_LATENCY]!,
+      maxUpstreamLatency: values[base + at.MAX_UPSTREAM]!,
+      minLatency: values[base + at.MIN_LATENCY]!,
+      minUpstreamLatency: values[base + at.MIN_UPSTREAM]!,
+      lastTime: new GoTime(values[base + at.SECONDS]!, values[base + at.NANOS]!, this.#group.zone),
+      openConnections: values[base + at.OPEN_CONNECTIONS]!,
+      closedConnections: values[base + at.CLOSED_CONNECTIONS]!,
+      bytesIn: values[base + at.BYTES_IN]!,
+      bytesOut: values[base + at.BYTES_OUT]!,
+      errors: this.#errors.get(counter) ?? NO_ERRORS,
+    };
+  }
+
+  #source(counter: number): LabelSource {
+    const { symbols, paths, keys, humans } = this.#aggregation;
+    return { symbols, paths, first: keys.b(counter), second: keys.c(counter), human: humans[counter] ?? 0 };
+  }
+
+  /** The outer key, a dot, and the key. */
+  #writeKey(counter: number): void {
+    const { symbols, keys } = this.#aggregation;
+    const { labels, nested } = this.#named(counter);
+    scratch.end = 0;
+    if (nested) {
+      scratch.put(symbols.bytesOf(keys.b(counter)));
+      scratch.text(".");
+    }
+    labels.key(this.#source(counter), scratch);
+  }
+
+  #idStart(counter: number): string {
+    const { keys, symbols } = this.#aggregation;
+    const dimension = keys.a(counter) % DIMENSIONS;
+    let start = this.#idStarts[dimension];
+    if (start === undefined) {
+      const { bucket, owner } = this.#group;
+      const { name } = this.#named(counter);
+      start = hex(String(bucket)) + symbols.bytesOf(owner).toString("hex") + hex(name);
+      this.#idStarts[dimension] = start;
+    }
+    return start;
+  }
+
+  #named(counter: number): Named {
+    const { keys, plan } = this.#aggregation;
+    const dimension = keys.a(counter) % DIMENSIONS;
+    if (dimension === TOTAL) return TOTAL_NAMED;
+    if (dimension === TAGS) return TAGS_NAMED;
+    const single = plan.dimensions[dimension];
+    if (single) return { name: single.name, labels: single.labels, nested: single.nested ?? false };
+    return { name: plan.lists[dimension - plan.dimensions.length]!.name, labels: plain, nested: false };
+  }
 }
 
-function counterOf(aggregation: Aggregation, counter: number, errors: readonly ErrorCount[]): AggregateCounter {
-  const { keys, symbols, groups, counters } = aggregation;
-  const group = groups[Math.floor(keys.a(counter) / DIMENSIONS)]!;
-  const { name, labels } = labelsOf(aggregation, counter);
-  const { outer, key, identifier, human } = labels;
-  const parts = [Buffer.from(String(group.bucket)), symbols.bytesOf(group.owner), Buffer.from(name)];
-  if (outer) parts.push(Buffer.from(outer), DOT);
-  parts.push(Buffer.from(key));
-  const base = counters.at(counter);
-  const number = (place: number) => counters.values[base + place]!;
-  return {
-    dimension: name,
-    outer: outer ? textOf(outer) : "",
-    key: textOf(key),
-    identifier,
-    human,
-    id: Buffer.concat(parts).toString("hex"),
-    hits: number(at.HITS),
-    success: number(at.SUCCESS),
-    error: number(at.ERROR),
-    totalRequestTime: number(at.TOTAL_REQUEST_TIME),
-    totalLatency: number(at.TOTAL_LATENCY),
-    totalUpstreamLatency: number(at.TOTAL_UPSTREAM),
-    maxLatency: number(at.MAX_LATENCY),
-    maxUpstreamLatency: number(at.MAX_UPSTREAM),
-    minLatency: number(at.MIN_LATENCY),
-    minUpstreamLatency: number(at.MIN_UPSTREAM),
-    lastTime: new GoTime(number(at.SECONDS), number(at.NANOS), group.zone),
-    openConnections: number(at.OPEN_CONNECTIONS),
-    closedConnections: number(at.CLOSED_CONNECTIONS),
-    bytesIn: number(at.BYTES_IN),
-    bytesOut: number(at.BYTES_OUT),
-    errors,
-  };
-}
+const TOTAL_NAMED: Named = { name: "", labels: total, nested: false };
+const TAGS_NAMED: Named = { name: "tags", labels: plain, nested: false };
 
-function labelsOf(aggregation: Aggregation, counter: number): { name: string; labels: Labels } {
-  const { symbols, paths, keys, humans, plan } = aggregation;
-  const source = { symbols, paths, first: keys.b(counter), second: keys.c(counter), human: humans[counter] ?? 0 };
-  const dimension = keys.a(counter) % DIMENSIONS;
-  if (dimension === TOTAL) return { name: "", labels: total(source) };
-  if (dimension === TAGS) return { name: "tags", labels: plain(source) };
-  const single = plan.dimensions[dimension];
-  if (single) return { name: single.name, labels: single.labels(source) };
-  return { name: plan.lists[dimension - plan.dimensions.length]!.name, labels: plain(source) };
+function hex(text: string): string {
+  return Buffer.from(text).toString("hex");
 }
 
 function errorsOf({ errors, errorCounts, symbols }: Aggregation): Map<number, ErrorCount[]> {
@@ -132,8 +215,4 @@ function errorsOf({ errors, errorCounts, symbols }: Aggregation): Map<number, Er
   }
   for (const list of lists.values()) if (list.length > 1) list.sort((a, b) => (a.code < b.code ? -1 : 1));
   return lists;
-}
-
-function textOf(bytes: Uint8Array): string {
-  return decodeText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length);
 }

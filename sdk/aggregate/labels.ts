@@ -1,105 +1,142 @@
 import type { Symbols } from "./symbols.ts";
 import type { Tuples } from "./tuples.ts";
 
-/** What a counter is called. Bytes where a Go string may be no UTF-8. */
-export interface Labels {
-  /** Of a nested one (`keyendpoints`, `oauthendpoints`): the key above it. */
-  readonly outer: Uint8Array | null;
-  readonly key: Uint8Array;
-  readonly identifier: string;
-  readonly human: string;
-}
-
-/** What labels are made from: the counter's key (symbols, or a tuple of api id and path), and the last name seen for it. */
+/** What labels are made from: a counter's key (symbols, or a tuple of API and path), and the last name seen for it. */
 export interface LabelSource {
   readonly symbols: Symbols;
-  /** (api id, path) */
+  /** (api id, path, 0) */
   readonly paths: Tuples;
   readonly first: number;
   readonly second: number;
   readonly human: number;
 }
 
-export type MakeLabels = (source: LabelSource) => Labels;
+/** What a counter is called. */
+export interface Labels {
+  /** Writes the key: bytes, for a Go string need not be UTF-8. */
+  key(source: LabelSource, out: Scratch): void;
+  /** Null: the same as the key. */
+  identifier(source: LabelSource): string | null;
+  human(source: LabelSource): string | null;
+}
 
-const COLON = Buffer.from(":");
-const UNDERLINE = Buffer.from("_");
 const DOT = Buffer.from("\\u2e");
 const POINT = 46;
 
-/** Standard base64 without the padding, of texts joined by colons. */
-function base64(...parts: Uint8Array[]): string {
-  return join(parts, COLON).toString("base64").replace(/=+$/, "");
-}
+/** Bytes that are put together again and again in the same memory. */
+export class Scratch {
+  bytes: Buffer = Buffer.allocUnsafeSlow(4096);
+  end = 0;
 
-function join(parts: readonly Uint8Array[], separator: Uint8Array): Buffer {
-  return Buffer.concat(parts.flatMap((part, i) => (i === 0 ? [part] : [separator, part])));
-}
-
-/** Each "." becomes the four characters \u2e. */
-export function withoutDots(path: Uint8Array): Uint8Array {
-  if (!path.includes(POINT)) return path;
-  const pieces: Uint8Array[] = [];
-  let from = 0;
-  for (let at = path.indexOf(POINT); at >= 0; at = path.indexOf(POINT, from)) {
-    pieces.push(path.subarray(from, at), DOT);
-    from = at + 1;
+  put(bytes: Uint8Array): void {
+    this.#ensure(bytes.length);
+    this.bytes.set(bytes, this.end);
+    this.end += bytes.length;
   }
-  pieces.push(path.subarray(from));
-  return Buffer.concat(pieces);
+
+  /** Text of ASCII only. */
+  text(text: string): void {
+    this.#ensure(text.length);
+    this.end += this.bytes.write(text, this.end, "latin1");
+  }
+
+  /** Puts what lies from `from` on in hexadecimal, or in standard base64 without its padding. */
+  encode(from: number, encoding: "hex" | "base64"): void {
+    const text = this.bytes.toString(encoding, from, this.end);
+    const padding = encoding === "hex" ? -1 : text.indexOf("=");
+    this.end = from;
+    this.text(padding < 0 ? text : text.slice(0, padding));
+  }
+
+  #ensure(size: number): void {
+    if (this.end + size <= this.bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(2 * (this.end + size));
+    this.bytes.copy(larger, 0, 0, this.end);
+    this.bytes = larger;
+  }
 }
 
-function ascii(text: string): Labels {
-  return { outer: null, key: Buffer.from(text, "latin1"), identifier: text, human: text };
-}
+const same = () => null;
+const none = () => "";
+const first = ({ symbols, first }: LabelSource) => symbols.textOf(first);
+const second = ({ symbols, second }: LabelSource) => symbols.textOf(second);
+const ownKey: Labels["key"] = ({ symbols, first }, out) => out.put(symbols.bytesOf(first));
 
 /** The key itself. */
-export const plain: MakeLabels = ({ symbols, first }) => {
-  const text = symbols.textOf(first);
-  return { outer: null, key: symbols.bytesOf(first), identifier: text, human: text };
-};
+export const plain: Labels = { key: ownKey, identifier: first, human: first };
 
 /** The key, and the name that the records gave. */
-export const named: MakeLabels = (source) => ({ ...plain(source), human: source.symbols.textOf(source.human) });
+export const named: Labels = { ...plain, human: ({ symbols, human }) => symbols.textOf(human) };
 
-export const unnamed: MakeLabels = (source) => ({ ...plain(source), human: "" });
+export const unnamed: Labels = { ...plain, human: none };
 
 /** (api id, version) */
-export const version: MakeLabels = ({ symbols, first, second }) => {
-  const text = symbols.textOf(second);
-  const labels = ascii(base64(symbols.bytesOf(first), symbols.bytesOf(second)));
-  return { ...labels, identifier: text, human: text };
+export const version: Labels = {
+  key({ symbols, first, second }, out) {
+    const from = out.end;
+    out.put(symbols.bytesOf(first));
+    out.text(":");
+    out.put(symbols.bytesOf(second));
+    out.encode(from, "base64");
+  },
+  identifier: second,
+  human: second,
 };
 
-export const endpoint: MakeLabels = (source) => {
-  const labels = plain(source);
-  return { ...labels, key: withoutDots(labels.key) };
+/** Each "." becomes the four characters \u2e. */
+export const endpoint: Labels = {
+  ...plain,
+  key({ symbols, first }, out) {
+    const path = symbols.bytesOf(first);
+    let from = 0;
+    for (let at = path.indexOf(POINT); at >= 0; at = path.indexOf(POINT, from)) {
+      out.put(path.subarray(from, at));
+      out.put(DOT);
+      from = at + 1;
+    }
+    out.put(path.subarray(from));
+  },
 };
 
-/** (key or OAuth client, (api id, path)) */
-export const nestedEndpoint: MakeLabels = ({ symbols, paths, first, second }) => ({
-  ...ascii(base64(symbols.bytesOf(paths.a(second)), symbols.bytesOf(paths.b(second)))),
-  outer: symbols.bytesOf(first),
-});
+/** (API key or OAuth client, (api id, path)); the first is the outer key. */
+export const nestedEndpoint: Labels = {
+  key({ symbols, paths, second }, out) {
+    const from = out.end;
+    out.put(symbols.bytesOf(paths.a(second)));
+    out.text(":");
+    out.put(symbols.bytesOf(paths.b(second)));
+    out.encode(from, "base64");
+  },
+  identifier: same,
+  human: same,
+};
 
 /** (version, (api id, path)) */
-export const apiEndpoint: MakeLabels = ({ symbols, paths, first, second }) => {
-  const api = symbols.bytesOf(paths.a(second));
-  const labels = ascii(join([api, symbols.bytesOf(first), symbols.bytesOf(paths.b(second))], COLON).toString("hex"));
-  return { ...labels, human: symbols.textOf(paths.b(second)) };
+export const apiEndpoint: Labels = {
+  key({ symbols, paths, first, second }, out) {
+    const from = out.end;
+    out.put(symbols.bytesOf(paths.a(second)));
+    out.text(":");
+    out.put(symbols.bytesOf(first));
+    out.text(":");
+    out.put(symbols.bytesOf(paths.b(second)));
+    out.encode(from, "hex");
+  },
+  identifier: same,
+  human: ({ symbols, paths, second }) => symbols.textOf(paths.b(second)),
 };
 
 /** (primitive type, name) */
-export const primitiveName: MakeLabels = ({ symbols, first, second }) => {
-  const name = symbols.bytesOf(second);
-  const human = symbols.textOf(second);
-  if (first === 0) return { outer: null, key: name, identifier: human, human };
-  return {
-    outer: null,
-    key: join([symbols.bytesOf(first), name], UNDERLINE),
-    identifier: `${symbols.textOf(first)}_${human}`,
-    human,
-  };
+export const primitiveName: Labels = {
+  key({ symbols, first, second }, out) {
+    if (first !== 0) {
+      out.put(symbols.bytesOf(first));
+      out.text("_");
+    }
+    out.put(symbols.bytesOf(second));
+  },
+  identifier: same,
+  human: second,
 };
 
-export const total: MakeLabels = () => ({ ...ascii("total"), identifier: "", human: "" });
+export const total: Labels = { key: (_, out) => out.text("total"), identifier: none, human: none };

@@ -1,3 +1,4 @@
 import { rawSinks } from "./records/sinks.ts";
+import { uptimeSink } from "./uptime/sink.ts";
 
-export default [...rawSinks];
+export default [...rawSinks, uptimeSink];

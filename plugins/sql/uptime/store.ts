@@ -1,0 +1,63 @@
+import { dimensionIndex } from "../counters/columns.ts";
+import type { Database, Session, Until } from "../database/database.ts";
+import type { Table } from "../database/dialect.ts";
+import { ensureIndex, insertRows, migrate, shardsOf } from "../database/schema.ts";
+import { MARKS } from "../watermarks/table.ts";
+import type { Counter, UptimeCounters } from "./counters.ts";
+import { onConflict, rowOf, UPTIME_TABLE, uptimeTable } from "./table.ts";
+
+/** The tables of one database, made as they are needed. */
+export class UptimeStore {
+  readonly database: Database;
+  readonly #rows: number;
+  readonly #ready = new Set<string>();
+
+  /** `rows`: most rows of one statement. */
+  constructor(database: Database, rows: number) {
+    this.database = database;
+    this.#rows = rows;
+  }
+
+  /** `days`: a table for each; `all`: those that are there get the columns that they lack. */
+  async open(days: boolean, all: boolean): Promise<void> {
+    const { database } = this;
+    await migrate(database, database.dialect, MARKS);
+    if (!days) await this.#ensure(uptimeTable(""));
+    if (!days || !all) return;
+    for (const name of await shardsOf(database, database.dialect, UPTIME_TABLE)) {
+      await this.#ensure(uptimeTable(name.slice(UPTIME_TABLE.length + 1)));
+    }
+  }
+
+  /** Adds up in one transaction, with what `also` does in it. */
+  async write(counters: UptimeCounters, until: Until, also: (session: Session) => Promise<void>): Promise<void> {
+    const { database } = this;
+    // Ahead: MySQL commits what is open when a table is made.
+    for (const day of counters.days.keys()) await this.#ensure(uptimeTable(day));
+    await database.transaction(async (session) => {
+      await also(session);
+      for (const [day, rows] of counters.days) await this.#add(session, uptimeTable(day), [...rows.values()]);
+    }, until);
+  }
+
+  async #add(session: Session, table: Table, counters: readonly Counter[]): Promise<void> {
+    const { dialect } = this.database;
+    const names = table.columns.map(({ name }) => name);
+    const conflict = onConflict(dialect, table);
+    // One order for all owners: no deadlock.
+    const rows = counters.map((counter) => rowOf(dialect, counter)).sort(([a], [b]) => (a! < b! ? -1 : 1));
+    const most = Math.min(this.#rows, Math.floor(dialect.maxParameters / names.length));
+    for (let i = 0; i < rows.length; i += most) {
+      const some = rows.slice(i, i + most);
+      await session.query(`${insertRows(dialect, table.name, names, some.length)} ${conflict}`, some.flat());
+    }
+  }
+
+  async #ensure(table: Table): Promise<void> {
+    if (this.#ready.has(table.name)) return;
+    const { database } = this;
+    const isNew = await migrate(database, database.dialect, table);
+    if (isNew) await ensureIndex(database, database.dialect, table, dimensionIndex(table));
+    this.#ready.add(table.name);
+  }
+}

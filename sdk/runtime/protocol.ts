@@ -32,12 +32,15 @@ export interface Hello {
   actors: number;
   timeout: number;
   prepare: Prepare;
+  /** "open" tries the sink's `check` instead, and "checked" is the answer. */
+  dry?: boolean;
 }
 
 export type FromThread =
   | Ready
   | { t: "unsupported"; api: number; missing: string[] }
   | { t: "opened"; kind: "writer" | "gatherer" }
+  | Checked
   /** Gatherers: memory may be reused, progress not yet saved. */
   | { t: "release"; seqs: number[] }
   /** The host stores the dead letters, then acknowledges; implies release. */
@@ -60,6 +63,14 @@ export interface Ready {
   concurrency: number;
   single: boolean;
   decodes: boolean;
+}
+
+/** Of a dry run. */
+export interface Checked {
+  t: "checked";
+  /** What was seen; null: it failed, or the sink cannot be tried without writing. */
+  seen: string | null;
+  error: WireError | null;
 }
 
 /** What became of the records of settled pieces, besides those rejected. */

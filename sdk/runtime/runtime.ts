@@ -73,7 +73,7 @@ export class Runtime implements Host {
         break;
       case "open":
         this.#limits = message.limits;
-        void this.#open();
+        void (this.#hello!.dry ? this.#check() : this.#open());
         break;
       case "batch":
         this.#batch(message);
@@ -190,6 +190,20 @@ export class Runtime implements Host {
     const writer = "write" in this.#sink;
     this.#runner = "write" in this.#sink ? new WriterRunner(this.#sink, this) : new GathererRunner(this.#sink, this);
     this.#options.post({ t: "opened", kind: writer ? "writer" : "gatherer" });
+  }
+
+  /** Once, and with no record: the sink is never opened. */
+  async #check(): Promise<void> {
+    const { ms } = this.limits;
+    const cancel = this.clock.after(ms.open, () => this.end(`its check did not finish within ${ms.open} ms`));
+    try {
+      const seen = (await this.#definition!.check?.(this.#context())) ?? null;
+      this.#options.post({ t: "checked", seen, error: null });
+    } catch (error) {
+      this.#options.post({ t: "checked", seen: null, error: toWireError(error) });
+    } finally {
+      cancel();
+    }
   }
 
   #context() {

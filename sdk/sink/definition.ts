@@ -28,6 +28,11 @@ export interface SinkDefinition<C extends TSchema = TSchema, K extends Kind = "a
   decodes?: boolean;
   /** Connects, checks credentials, creates tables. Any error but Fatal is tried again with backoff; nothing is delivered before it resolves. */
   open(context: SinkContext<Static<C>>): Promise<Writer<RecordOf<K>> | Gatherer<RecordOf<K>>>;
+  /**
+   * For `sluice check`: connects and checks rights as far as that writes nothing, and throws what `open` would throw. The
+   * sentence that it gives is shown ("PostgreSQL 16.2, its table is there"). Without it the sink is not tried.
+   */
+  check?(context: SinkContext<Static<C>>): Promise<string>;
 }
 
 /** `records` default 1,000 (at most 50,000), `bytes` 4 MiB (16 MiB), `linger` 0 ms (5,000). */

@@ -15,25 +15,50 @@ export function settingsTables(): { [name: string]: string } {
 /** The text of a document with each `<!-- table NAME -->` … `<!-- end -->` filled anew. */
 export function withTables(document: string): string {
   const tables = settingsTables();
+  return fillTables(document, (name) => tables[name]);
+}
+
+/** Throws for a marker whose table is not known. */
+export function fillTables(document: string, tableOf: (name: string) => string | undefined): string {
   return document.replace(
-    /(<!-- table (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
-    (_, start: string, name: string, end: string) => `${start}${tables[name]}${end}`,
+    /(<!-- table ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_, start: string, name: string, end: string) => {
+      const text = tableOf(name);
+      if (text === undefined) throw new Error(`There is no table "${name}"`);
+      return `${start}${text}${end}`;
+    },
   );
 }
 
-function table(schema: Schema, path: string, prefix: string): string {
-  return `| key | variable | type | default | |\n|---|---|---|---|---|\n${rows(schema, path, prefix).join("\n")}\n`;
+/** One row a field. `prefix`: of the variables. `needs`: whether the schema's `required` is enforced; what is absent is zero otherwise. */
+export function table(schema: Schema, path: string, prefix: string, needs = false): string {
+  return `| key | variable | type | default | |\n|---|---|---|---|---|\n${rows(schema, path, prefix, needs).join("\n")}\n`;
 }
 
-function rows(schema: Schema, path: string, prefix: string): string[] {
+function rows(schema: Schema, path: string, prefix: string, needs: boolean): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, field]) => {
     const name = prefix + variableSuffix(key, field);
     const item = kindOf(field) === "map" ? mapItem(field) : undefined;
-    if (kindOf(field) === "object") return rows(field, `${path}${key}.`, `${name}_`);
-    if (item && kindOf(item) === "object") return rows(item, `${path}${key}.<name>.`, `${name}_<NAME>_`);
+    if (kindOf(field) === "object") return rows(field, `${path}${key}.`, `${name}_`, needs);
+    if (item && kindOf(item) === "object") return rows(item, `${path}${key}.<name>.`, `${name}_<NAME>_`, needs);
     const variable = kindOf(field) === "raw" ? "" : `\`${name}\``;
-    return [`| \`${path}${key}\` | ${variable} | ${typeName(field)} | ${defaultText(field)} | ${remark(field)} |`];
+    const needed = needs && schema.required?.includes(key) && field.default === undefined;
+    const cells = [
+      `\`${path}${key}\``,
+      variable,
+      typeName(field),
+      needed ? "required" : defaultText(field),
+      remark(field),
+    ];
+    return [`| ${cells.join(" | ")} |`, ...itemRows(field, `${path}${key}[].`)];
   });
+}
+
+/** A list of objects has one variable, which holds JSON. */
+function itemRows({ items }: Schema, path: string): string[] {
+  return Object.entries(items?.properties ?? {}).map(
+    ([key, field]) => `| \`${path}${key}\` | | ${typeName(field)} | ${defaultText(field)} | ${remark(field)} |`,
+  );
 }
 
 function typeName(field: Schema): string {
@@ -49,6 +74,7 @@ function typeName(field: Schema): string {
 function defaultText(field: Schema): string {
   const value = field.default;
   if (value === undefined) return "";
+  if (value === "" || Array.isArray(value)) return `\`${JSON.stringify(value)}\``;
   if (kindOf(field) !== "duration") return `\`${String(value)}\``;
   const ms = Number(value);
   return ms % 1000 === 0 ? `\`${ms / 1000}s\`` : `\`${ms}ms\``;

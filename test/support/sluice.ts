@@ -51,6 +51,8 @@ export interface PumpConf {
   stopMs?: number;
   /** Of one command to Redis, seconds. */
   timeout?: number;
+  /** `uptime_pump_config`; without it uptime records are left alone. */
+  uptime?: object;
 }
 
 /** `sluice start -c pump.conf` with CSV sinks. */
@@ -67,7 +69,8 @@ export async function useSluice(conf: PumpConf): Promise<SluiceProcess> {
       port: conf.redis.port,
       timeout: conf.timeout ?? 5,
     },
-    dont_purge_uptime_data: true,
+    dont_purge_uptime_data: conf.uptime === undefined,
+    ...(conf.uptime && { uptime_pump_config: conf.uptime }),
     health_check_endpoint_port: port,
     log_level: "debug",
     pumps: Object.fromEntries(pumps),
@@ -165,6 +168,11 @@ export class SluiceProcess {
     } catch {
       return null;
     }
+  }
+
+  /** What `/metrics` says. */
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.#port}/metrics`)).text();
   }
 
   async ready(seconds = 30): Promise<void> {

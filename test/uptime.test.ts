@@ -1,0 +1,117 @@
+import { join } from "node:path";
+import { encodeUptime } from "@sluice/sdk/record";
+import Sqlite from "better-sqlite3";
+import { expect, test } from "vitest";
+import { UPTIME_LIST } from "../core/log/keys.ts";
+import { arrivals, LIST, numbersIn, push } from "./support/gateway.ts";
+import { until } from "./support/pump.ts";
+import type { TestRedis } from "./support/redis.ts";
+import { useFolder, useRedis, useSluice } from "./support/sluice.ts";
+
+const SINK = "uptime-pump";
+const HOUR = Date.UTC(2024, 4, 1, 12) / 1000;
+
+/** Reports [from, to), each of a second of its own. */
+async function report(redis: TestRedis, from: number, to: number): Promise<void> {
+  const reports = Array.from({ length: to - from }, (_, i) => {
+    const n = from + i;
+    return Buffer.from(
+      encodeUptime({
+        url: `http://host-${n % 3}/`,
+        requestTime: n,
+        responseCode: n % 5 === 0 ? 503 : 200,
+        serverError: n % 5 === 0,
+        timestamp: { seconds: HOUR + (n % 3600), nanos: 0 },
+        apiId: "api",
+        orgId: "org",
+      }),
+    );
+  });
+  await redis.client.rpush(UPTIME_LIST.name, ...reports);
+}
+
+interface Counted {
+  dimension: string;
+  value: string;
+  hits: number;
+  errors: number;
+  ms: number;
+}
+
+function counted(file: string): Counted[] {
+  const database = new Sqlite(file, { readonly: true });
+  try {
+    const select = database.prepare(
+      `SELECT dimension, dimension_value AS value, counter_hits AS hits, counter_error AS errors,
+        counter_total_request_time AS ms FROM tyk_uptime_analytics ORDER BY dimension, dimension_value`,
+    );
+    return select.all() as Counted[];
+  } finally {
+    database.close();
+  }
+}
+
+function expected(count: number): Counted[] {
+  const of = (dimension: string, value: string, keep: (n: number) => boolean): Counted => {
+    const numbers = Array.from({ length: count }, (_, n) => n).filter(keep);
+    const errors = numbers.filter((n) => n % 5 === 0).length;
+    return { dimension, value, hits: numbers.length, errors, ms: numbers.reduce((sum, n) => sum + n, 0) };
+  };
+  return [
+    of("", "total", () => true),
+    of("errors", "503", (n) => n % 5 === 0),
+    ...[0, 1, 2].map((host) => of("url", `http://host-${host}/`, (n) => n % 3 === host)),
+  ];
+}
+
+test("uptime reports are counted once each through two kills, beside analytics; garbage among them becomes dead letters", async () => {
+  const redis = await useRedis();
+  const folder = useFolder();
+  const csv = join(folder, "csv");
+  const file = join(folder, "uptime.db");
+  const uptime = { uptime_type: "sql", type: "sqlite", connection_string: file };
+  const start = () => useSluice({ redis, csv: { csv }, uptime });
+  await push(redis.client, 0, 500);
+  await report(redis, 0, 700);
+  await redis.client.rpush(UPTIME_LIST.name, "garbage");
+
+  for (let life = 0; life < 2; life++) {
+    const sluice = await start();
+    await sluice.says((readiness) => readiness?.sinks[SINK]?.ready === true, `that ${SINK} is ready`);
+    // Somewhere between the claims and the acknowledgement of the first gather.
+    await until(async () => (await redis.client.llen(UPTIME_LIST.name)) === 0, "the claims");
+    await sluice.kill();
+    await report(redis, 700 + 100 * life, 800 + 100 * life);
+  }
+  const last = await start();
+  await last.drained(redis, [SINK], { lists: [UPTIME_LIST.name] });
+  await last.drained(redis, ["csv"], { lists: [LIST] });
+  const metrics = await last.metrics();
+  await last.terminate();
+
+  expect(counted(file)).toEqual(expected(900));
+  expect(arrivals(numbersIn(csv), 500)).toMatchObject({ missing: [], foreign: [] });
+  const letters = await redis.client.xrange(`{${UPTIME_LIST.name}}:sluice:dead`, "-", "+");
+  expect(letters.map(([, fields]) => fields[fields.indexOf("raw") + 1])).toContain("garbage");
+  expect(new Set(letters.map(([, fields]) => fields[fields.indexOf("sink") + 1]))).toEqual(new Set([SINK]));
+  // Each list has the groups of its own sinks only.
+  const groups = async (list: string) =>
+    ((await redis.client.xinfo("GROUPS", `{${list}}:sluice:log`)) as string[][]).map((group) => group[1]);
+  expect(await groups(UPTIME_LIST.name)).toEqual([SINK]);
+  expect(await groups(LIST)).toEqual(["csv"]);
+  expect(metrics).toContain(`sink="${SINK}"`);
+  expect(metrics).toContain(`list="${UPTIME_LIST.name}"`);
+}, 60_000);
+
+test("with dont_purge_uptime_data the list is left alone", async () => {
+  const redis = await useRedis();
+  const csv = join(useFolder(), "csv");
+  await report(redis, 0, 10);
+  const sluice = await useSluice({ redis, csv: { csv } });
+  await push(redis.client, 0, 10);
+  await sluice.ready();
+  await sluice.drained(redis, ["csv"]);
+  await sluice.terminate();
+  expect(await redis.client.llen(UPTIME_LIST.name)).toBe(10);
+  expect(await redis.client.keys("*host-checker*")).toEqual([UPTIME_LIST.name]);
+});

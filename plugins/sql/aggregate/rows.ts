@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import type { AggregateCounter, AggregateGroup } from "@sluice/sdk/aggregate";
+import { codeColumn } from "../counters/columns.ts";
+import type { Value } from "../database/database.ts";
+import type { Dialect, Table } from "../database/dialect.ts";
+
+/** Bytes of a text that an index keeps, beside others of its row: PostgreSQL takes 2,704 a row in all. */
+const VALUE_BYTES = 1800;
+const OWNER_BYTES = 600;
+const LARGEST = 2n ** 63n - 1n;
+
+type Make = (counter: AggregateCounter, group: AggregateGroup, dialect: Dialect) => Value;
+
+const MAKE: { readonly [column: string]: Make } = {
+  id: ({ id }, _, dialect) => rowId(id, dialect),
+  timestamp: (_, { bucket }) => bucket.seconds,
+  org_id: (_, { org }) => indexed(org, OWNER_BYTES),
+  api_id: (_, { api }) => clean(api),
+  dimension: ({ dimension }) => dimension,
+  dimension_value: ({ outer, key }) => indexed(outer === "" ? key : `${outer}.${key}`, VALUE_BYTES),
+  counter_hits: ({ hits }) => hits,
+  counter_success: ({ success }) => success,
+  counter_error: ({ error }) => error,
+  counter_request_time: ({ totalRequestTime, hits }) => mean(totalRequestTime, hits),
+  counter_total_request_time: ({ totalRequestTime }) => totalRequestTime,
+  counter_identifier: ({ identifier }) => clean(identifier),
+  counter_human_identifier: ({ human }) => clean(human),
+  counter_last_time: ({ lastTime }, _, dialect) => dialect.time(lastTime.seconds, lastTime.nanos),
+  counter_open_connections: ({ openConnections }) => int64(openConnections),
+  counter_closed_connections: ({ closedConnections }) => int64(closedConnections),
+  counter_bytes_in: ({ bytesIn }) => int64(bytesIn),
+  counter_bytes_out: ({ bytesOut }) => int64(bytesOut),
+  counter_max_upstream_latency: ({ maxUpstreamLatency }) => int64(maxUpstreamLatency),
+  counter_min_upstream_latency: ({ minUpstreamLatency }) => int64(minUpstreamLatency),
+  counter_total_upstream_latency: ({ totalUpstreamLatency }) => int64(totalUpstreamLatency),
+  counter_upstream_latency: ({ totalUpstreamLatency, hits }) => mean(totalUpstreamLatency, hits),
+  counter_max_latency: ({ maxLatency }) => int64(maxLatency),
+  counter_min_latency: ({ minLatency }) => int64(minLatency),
+  counter_total_latency: ({ totalLatency }) => int64(totalLatency),
+  counter_latency: ({ totalLatency, hits }) => mean(totalLatency, hits),
+  counter_error_map: () => "{}",
+  counter_error_list: () => "[]",
+};
+
+/** Makes the rows of a table, in the order of its columns. */
+export function rowMaker(
+  dialect: Dialect,
+  table: Table,
+): (counter: AggregateCounter, group: AggregateGroup) => Value[] {
+  // Codes begin at 0.
+  const makers = table.columns.map(({ name }) => MAKE[name] ?? (() => 0));
+  const places = new Map(table.columns.map(({ name }, i) => [name, i]));
+  return (counter, group) => {
+    const row = makers.map((make) => make(counter, group, dialect));
+    for (const { code, count } of counter.errors) {
+      const column = codeColumn(Number(code));
+      if (column !== null) (row[places.get(column)!] as number) += count;
+    }
+    return row;
+  };
+}
+
+/** Tyk Pump's id; a hash of it where it is longer than a key may be. */
+export function rowId(id: string, { keyCharacters }: Dialect): string {
+  if (id.length <= keyCharacters) return id;
+  return `sha256-${createHash("sha256").update(id, "hex").digest("hex")}`;
+}
+
+function mean(total: number, hits: number): number {
+  return hits === 0 ? 0 : total / hits;
+}
+
+/** Sums that a database's integers cannot hold stay at the largest. */
+function int64(value: number): number | bigint {
+  if (Number.isSafeInteger(value)) return value;
+  const exact = BigInt(value);
+  if (exact > LARGEST) return LARGEST;
+  return exact < -LARGEST ? -LARGEST : exact;
+}
+
+/** PostgreSQL takes no NUL. */
+function clean(text: string): string {
+  return text.includes("\0") ? text.replaceAll("\0", "") : text;
+}
+
+/** A longer text is cut; its row keeps its own id. */
+function indexed(text: string, bytes: number): string {
+  const cleaned = clean(text);
+  if (3 * cleaned.length <= bytes || Buffer.byteLength(cleaned) <= bytes) return cleaned;
+  return Buffer.from(cleaned)
+    .subarray(0, bytes)
+    .toString()
+    .replace(/\ufffd+$/, "");
+}

@@ -1,0 +1,85 @@
+import { defineSink, Type } from "@sluice/sdk";
+import { type AggregateKind, type AggregateRules, Aggregation } from "@sluice/sdk/aggregate";
+import { openDatabase } from "../database/open.ts";
+import { connectionSettings } from "../database/settings.ts";
+import { dropMarks } from "../watermarks/table.ts";
+import { AggregateGather } from "./gather.ts";
+import { AggregateStore } from "./store.ts";
+
+const config = Type.Object({
+  ...connectionSettings,
+  track_all_paths: Type.Boolean({
+    default: false,
+    description: "Counts the paths of all records, not only of those that ask for it (`sql_aggregate` only).",
+  }),
+  ignore_tag_prefix_list: Type.Array(Type.String(), {
+    default: [],
+    description: "Tags that begin so are not counted (`sql_aggregate` only). Those that begin with `key-` never are.",
+  }),
+  threshold_len_tag_list: Type.Integer({ default: 0, description: "Accepted; rows have no list of tags." }),
+  store_analytics_per_minute: Type.Boolean({
+    default: false,
+    description: "A row for each minute instead of each hour.",
+  }),
+  ignore_aggregations: Type.Array(Type.String(), {
+    default: [],
+    env: "IGNOREAGGREGATIONSLIST",
+    description: "Accepted; all dimensions are written, as in Tyk Pump.",
+  }),
+  omit_index_creation: Type.Boolean({
+    default: false,
+    description: "Makes no index on dimension, time, organisation and value.",
+  }),
+});
+
+const HOUR_MS = 3_600_000;
+/** A chunk that was delivered does not come again after so long. */
+const KEEP_MARKS_SECONDS = 14 * 86_400;
+/** Aggregations that are kept for their memory: one is filled while another is written. */
+const SPARE = 2;
+
+/** Adds records up by hour, organisation (or API) and dimension. */
+const aggregate = (type: string, kind: AggregateKind) =>
+  defineSink({
+    type,
+    config,
+    decodes: false,
+    gather: { ms: 2000 },
+    async open({ config, name, every }) {
+      const database = await openDatabase(config);
+      const daily = config.table_sharding;
+      const index = kind !== "graphql" && !config.omit_index_creation && !(kind === "mcp" && daily);
+      const store = new AggregateStore(database, { kind, daily, index, rows: config.batch_size || 1000 });
+      try {
+        await store.open(config.migrate_sharded_tables);
+      } catch (error) {
+        await database.close();
+        throw error;
+      }
+      every(HOUR_MS, () => dropMarks(database, database.dialect, name, KEEP_MARKS_SECONDS));
+      const rules: AggregateRules = {
+        kind,
+        daily,
+        minutes: config.store_analytics_per_minute ? 1 : 60,
+        ...(kind === "rest" && {
+          trackAllPaths: config.track_all_paths,
+          ignoreTagPrefixes: config.ignore_tag_prefix_list,
+        }),
+      };
+      const spare: Aggregation[] = [];
+      const done = (aggregation: Aggregation) => {
+        aggregation.clear();
+        if (spare.length < SPARE) spare.push(aggregation);
+      };
+      return {
+        gather: () => new AggregateGather(store, name, spare.pop() ?? new Aggregation(rules), done),
+        close: () => database.close(),
+      };
+    },
+  });
+
+export const aggregateSinks = [
+  aggregate("sql_aggregate", "rest"),
+  aggregate("sql-graph-aggregate", "graphql"),
+  aggregate("sql-mcp-aggregate", "mcp"),
+];

@@ -1,0 +1,109 @@
+import { type AggregateCounter, type AggregateGroup, type AggregateKind, combine } from "@sluice/sdk/aggregate";
+import type { Database, Session, Until } from "../database/database.ts";
+import type { Table } from "../database/dialect.ts";
+import { ensureIndex, insertRows, migrate, shardsOf } from "../database/schema.ts";
+import { MARKS } from "../watermarks/table.ts";
+import { rowMaker } from "./rows.ts";
+import { aggregateTable, dimensionIndex, tableName } from "./table.ts";
+import { addUp } from "./upsert.ts";
+
+export interface StoreOptions {
+  readonly kind: AggregateKind;
+  /** A table for each day. */
+  readonly daily: boolean;
+  /** Makes the index of the dashboard's queries. */
+  readonly index: boolean;
+  /** Most rows of one statement. */
+  readonly rows: number;
+}
+
+/** A counter and its row's id. */
+interface Place {
+  readonly id: string;
+  readonly group: AggregateGroup;
+  readonly i: number;
+}
+
+/** The tables of one kind of aggregate in one database, made as they are needed. */
+export class AggregateStore {
+  readonly database: Database;
+  readonly #options: StoreOptions;
+  readonly #ready = new Map<string, Table>();
+
+  constructor(database: Database, options: StoreOptions) {
+    this.database = database;
+    this.#options = options;
+  }
+
+  /** `all`: tables of days that are there get the columns that they lack. */
+  async open(all: boolean): Promise<void> {
+    const { database } = this;
+    const { kind, daily } = this.#options;
+    await migrate(database, database.dialect, MARKS);
+    if (!daily) await this.#table("", true);
+    if (!daily || !all) return;
+    const base = tableName(kind);
+    for (const name of await shardsOf(database, database.dialect, base)) await this.#table(name.slice(base.length + 1));
+  }
+
+  /** Adds up in one transaction, with what `also` does in it. */
+  async write(
+    groups: readonly AggregateGroup[],
+    until: Until,
+    also: (session: Session) => Promise<void>,
+  ): Promise<void> {
+    const days = byDay(groups, this.#options.daily);
+    const tables: [Table, Place[]][] = [];
+    // Ahead: MySQL commits what is open when a table is made.
+    for (const [day, places] of days) tables.push([await this.#table(day), places]);
+    await this.database.transaction(async (session) => {
+      await also(session);
+      for (const [table, places] of tables) await this.#add(session, table, places);
+    }, until);
+  }
+
+  async #add(session: Session, table: Table, places: readonly Place[]): Promise<void> {
+    const { dialect } = this.database;
+    const names = table.columns.map(({ name }) => name);
+    const conflict = addUp(dialect, table);
+    const make = rowMaker(dialect, table);
+    const most = Math.min(this.#options.rows, Math.floor(dialect.maxParameters / names.length));
+    for (let i = 0; i < places.length; ) {
+      const rows = [];
+      for (; i < places.length && rows.length < most; ) {
+        const { group, id } = places[i]!;
+        let counter: AggregateCounter = group.at(places[i]!.i);
+        // Ids are ambiguous, and a statement must not touch a row twice.
+        while (places[++i]?.id === id) counter = combine(counter, places[i]!.group.at(places[i]!.i));
+        rows.push(make(counter, group));
+      }
+      await session.query(`${insertRows(dialect, table.name, names, rows.length)} ${conflict}`, rows.flat());
+    }
+  }
+
+  /** `apart`: the index may be made while others write. */
+  async #table(day: string, apart = false): Promise<Table> {
+    const known = this.#ready.get(day);
+    if (known) return known;
+    const { database } = this;
+    const { kind, index } = this.#options;
+    const table = aggregateTable(kind, day);
+    await migrate(database, database.dialect, table);
+    if (index) await ensureIndex(database, database.dialect, table, dimensionIndex(table), apart);
+    this.#ready.set(day, table);
+    return table;
+  }
+}
+
+/** By day ("" where all have one table), in one order for all owners: no deadlock. */
+function byDay(groups: readonly AggregateGroup[], daily: boolean): [string, Place[]][] {
+  const days = new Map<string, Place[]>();
+  for (const group of groups) {
+    const day = daily ? group.bucket.text("YYYYMMDD") : "";
+    const places = days.get(day) ?? [];
+    days.set(day, places);
+    for (let i = 0; i < group.size; i++) places.push({ id: group.id(i), group, i });
+  }
+  for (const places of days.values()) places.sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...days].sort(([a], [b]) => (a < b ? -1 : 1));
+}

@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { encodeUptime } from "@sluice/sdk/record";
-import Sqlite from "better-sqlite3";
 import { expect, test } from "vitest";
 import { UPTIME_LIST } from "../core/log/keys.ts";
 import { arrivals, LIST, numbersIn, push } from "./support/gateway.ts";
@@ -39,13 +39,13 @@ interface Counted {
 }
 
 function counted(file: string): Counted[] {
-  const database = new Sqlite(file, { readonly: true });
+  const database = new DatabaseSync(file, { readOnly: true });
   try {
     const select = database.prepare(
       `SELECT dimension, dimension_value AS value, counter_hits AS hits, counter_error AS errors,
         counter_total_request_time AS ms FROM tyk_uptime_analytics ORDER BY dimension, dimension_value`,
     );
-    return select.all() as Counted[];
+    return select.all().map((row) => ({ ...row }) as unknown as Counted);
   } finally {
     database.close();
   }

@@ -6,11 +6,11 @@ import { gunzipSync } from "node:zlib";
 import { encodeUptime } from "@sluice/sdk/record";
 import { open, type TestRecord } from "@sluice/sdk/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { recordsOf } from "../../../test/golden/job.ts";
-import { startPostgres, type TestPostgres } from "../../../test/support/postgres.ts";
-import { uptimeSink } from "./sink.ts";
+import { uptimeSink } from "../../plugins/sql/uptime/sink.ts";
+import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { recordsOf } from "./job.ts";
 
-const ROOT = join(import.meta.dirname, "../../../../shared/fixtures");
+const ROOT = join(import.meta.dirname, "../../../shared/fixtures");
 const read = (file: string) => gunzipSync(readFileSync(join(ROOT, file)));
 
 type Row = { [column: string]: unknown };

@@ -71,6 +71,8 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
       };
     });
 
+  const away = () => (lastError instanceof LogError ? lastError : unavailable(where(), lastError));
+
   const enqueue = (queued: Queued) => {
     if (queue.push(queued) === 1) setImmediate(flush);
   };
@@ -80,7 +82,7 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     queue = [];
     const current = client;
     if (current?.status !== "ready") {
-      for (const { reject } of batch) reject(unavailable(where(), lastError));
+      for (const { reject } of batch) reject(away());
       return;
     }
     const pipeline = current.pipeline();
@@ -232,7 +234,7 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     });
     clearTimeout(timer);
     if (connectedAt !== null) return;
-    throw lastError instanceof LogError ? lastError : unavailable(where(), lastError);
+    throw away();
   };
 
   const unwatch = credentials.watch(async (credential) => {

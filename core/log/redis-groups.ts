@@ -47,7 +47,9 @@ export async function ensureGroups(
   consumer: string,
 ): Promise<boolean> {
   const { send } = connection;
-  if ((await send("EXISTS", [keys.live, keys.log], keys.log)) === 0) return false;
+  // One by one: while a slot of a cluster moves, keys of it may lie on two nodes.
+  const there = await Promise.all([keys.live, keys.log].map((key) => send("EXISTS", [key], key)));
+  if (there.every((n) => n === 0)) return false;
   const known = new Set((await groupsOf(connection, keys)).map(({ name }) => name));
   const missing = sinks.filter(({ name }) => !known.has(name));
   if (missing.length === 0) return true;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Wire } from "@sluice/sdk";
 import type { Connection, Reply } from "./connection.ts";
-import { unavailable } from "./errors.ts";
+import { LogError, unavailable } from "./errors.ts";
 import { type GatewayList, keysOf, kindOf, type ListKeys } from "./keys.ts";
 import type { ChunkRef, DeadLetter, Lag, ListLog, ReadResult, SinkEntry } from "./log.ts";
 import { type Descriptor, lastEntry, parseDescriptor, readEntries, readPending } from "./redis-entries.ts";
@@ -100,9 +100,18 @@ export class RedisList implements ListLog {
     // A fresh id each time: were one used twice, the second claim would move the new live list over the first block.
     const id = randomBytes(12).toString("base64url");
     const keys = [this.keys.live, this.keys.log, this.keys.block(id)];
-    const reply = await connection.run(CLAIM, keys, [n, id, this.claimMode, BLOCK_CHUNKS], this.name);
-    const [claimed, left] = reply as [number, number];
-    return { claimed, left };
+    try {
+      const reply = await connection.run(CLAIM, keys, [n, id, this.claimMode, BLOCK_CHUNKS], this.name);
+      const [claimed, left] = reply as [number, number];
+      return { claimed, left };
+    } catch (error) {
+      // While a slot moves no claim works, as the block is on neither node. What touches one key does: the gateway's expiry
+      // must not strike meanwhile.
+      if (error instanceof LogError && /\bTRYAGAIN\b/.test(error.message)) {
+        await connection.send("PERSIST", [this.keys.live], this.name);
+      }
+      throw error;
+    }
   }
 
   async take(requests: readonly { sink: string; chunks: number }[]): Promise<ChunkRef[][]> {

@@ -10,19 +10,26 @@ export interface AcknowledgerEvents {
   overflow(holding: Holding): void;
 }
 
+/** What is finished of one list. */
+interface Queue {
+  waiting: Holding[];
+  /** Under way to the log. */
+  sending: readonly Holding[];
+  flushing: Promise<void> | null;
+  /** The log did not take it: until the next try. */
+  retry: NodeJS.Timeout | null;
+}
+
 /**
  * Acknowledges finished chunks of one sink: first their dead letters are stored, then the chunk is done, never the
- * other way round. What the log does not take is tried again. Acknowledgements of one turn travel together.
+ * other way round. What the log does not take is tried again. Acknowledgements of one list and turn travel together; lists
+ * may be on different servers, so that none waits for another.
  */
 export class Acknowledger {
   readonly #sink: string;
   readonly #bound: { records: number; bytes: number };
   readonly #events: AcknowledgerEvents;
-  #waiting = new Map<ListLog, Holding[]>();
-  /** Under way to the log. */
-  #sending: readonly Holding[] = [];
-  #flushing: Promise<void> | null = null;
-  #retry: NodeJS.Timeout | null = null;
+  readonly #queues = new Map<ListLog, Queue>();
   #ended = false;
 
   constructor(sink: string, bound: { records: number; bytes: number }, events: AcknowledgerEvents) {
@@ -33,44 +40,53 @@ export class Acknowledger {
 
   /** Finished chunks whose acknowledgement is not yet known to have arrived. */
   get pending(): Holding[] {
-    return [...this.#sending, ...[...this.#waiting.values()].flat()];
+    return [...this.#queues.values()].flatMap(({ sending, waiting }) => [...sending, ...waiting]);
+  }
+
+  /** How many of them the log did not take, and which wait for another try. */
+  get stuck(): number {
+    let stuck = 0;
+    for (const { retry, waiting } of this.#queues.values()) if (retry !== null) stuck += waiting.length;
+    return stuck;
   }
 
   finished(holding: Holding): void {
-    const list = this.#waiting.get(holding.list);
-    if (list) list.push(holding);
-    else this.#waiting.set(holding.list, [holding]);
-    if (!this.#retry) void this.flush();
+    const { list } = holding;
+    let queue = this.#queues.get(list);
+    if (queue === undefined) {
+      queue = { waiting: [], sending: [], flushing: null, retry: null };
+      this.#queues.set(list, queue);
+    }
+    queue.waiting.push(holding);
+    if (queue.retry === null) void this.#flush(list, queue);
   }
 
   /** Resolves when all that was finished is acknowledged, or has failed once more. */
   async flush(): Promise<void> {
-    if (this.#retry) clearTimeout(this.#retry);
-    this.#retry = null;
-    while (this.#flushing) await this.#flushing;
-    if (this.#waiting.size === 0) return;
-    this.#flushing = this.#flush().finally(() => {
-      this.#flushing = null;
-    });
-    await this.#flushing;
-    if (this.#waiting.size > 0 && !this.#retry && !this.#ended) void this.flush();
+    await Promise.all([...this.#queues].map(([list, queue]) => this.#flush(list, queue)));
   }
 
   /** Tries nothing again by itself. */
   end(): void {
-    if (this.#retry) clearTimeout(this.#retry);
+    for (const queue of this.#queues.values()) stopRetry(queue);
     this.#ended = true;
   }
 
-  async #flush(): Promise<void> {
-    const batches = [...this.#waiting];
-    this.#waiting.clear();
-    this.#sending = batches.flatMap(([, holdings]) => holdings);
-    await Promise.all(batches.map(([list, holdings]) => this.#acknowledge(list, holdings)));
-    this.#sending = [];
+  async #flush(list: ListLog, queue: Queue): Promise<void> {
+    stopRetry(queue);
+    while (queue.flushing !== null) await queue.flushing;
+    if (queue.waiting.length === 0) return;
+    queue.flushing = this.#acknowledge(list, queue).finally(() => {
+      queue.flushing = null;
+    });
+    await queue.flushing;
+    if (queue.waiting.length > 0 && queue.retry === null && !this.#ended) void this.#flush(list, queue);
   }
 
-  async #acknowledge(list: ListLog, holdings: readonly Holding[]): Promise<void> {
+  async #acknowledge(list: ListLog, queue: Queue): Promise<void> {
+    const holdings = queue.waiting;
+    queue.sending = holdings;
+    queue.waiting = [];
     const ready: Holding[] = [];
     let looked = 0;
     try {
@@ -83,11 +99,11 @@ export class Acknowledger {
       await list.ack(this.#sink, refs);
       this.#events.acknowledged(ready);
     } catch (error) {
-      const since = this.#waiting.get(list) ?? [];
-      this.#waiting.set(list, [...ready, ...holdings.slice(looked), ...since]);
-      if (!this.#ended) this.#retry ??= setTimeout(() => void this.flush(), RETRY_MS);
+      queue.waiting = [...ready, ...holdings.slice(looked), ...queue.waiting];
+      if (!this.#ended) queue.retry = setTimeout(() => void this.#flush(list, queue), RETRY_MS);
       this.#events.failed(error);
     }
+    queue.sending = [];
   }
 
   async #store(list: ListLog, holding: Holding): Promise<boolean> {
@@ -97,4 +113,9 @@ export class Acknowledger {
     holding.letters = [];
     return true;
   }
+}
+
+function stopRetry(queue: Queue): void {
+  if (queue.retry !== null) clearTimeout(queue.retry);
+  queue.retry = null;
 }

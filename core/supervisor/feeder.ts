@@ -30,6 +30,7 @@ export class Feeder {
   /** In the order in which they go out. */
   #todo: Piece[] = [];
   #seq = 0;
+  #delayed = 0;
   #feeding = false;
   #again = false;
   #stopped = false;
@@ -49,6 +50,12 @@ export class Feeder {
   /** Pieces that wait. */
   get waiting(): number {
     return this.#todo.length;
+  }
+
+  /** How many of them wait for the log, by whole chunks that it did not give. */
+  get delayed(): number {
+    if (this.#delayed === 0) return 0;
+    return new Set(this.#todo.flatMap(({ holding }) => (holding.delayed ? [holding] : []))).size;
   }
 
   append(pieces: readonly Piece[]): void {
@@ -195,7 +202,9 @@ export class Feeder {
   /** What cannot be given out now must not hold up the chunks behind it. All of a chunk waits: its pieces come in order. */
   #delay(holding: Holding): void {
     holding.delayed = true;
+    this.#delayed++;
     setTimeout(() => {
+      this.#delayed--;
       holding.delayed = false;
       this.feed();
     }, READ_RETRY_MS).unref();

@@ -116,7 +116,11 @@ export class Sink {
     }
     const inHand = this.#hands.total();
     if (inHand.bytes >= bytes) return 0;
-    const free = Math.min(pieces - inHand.pieces - this.#feeder.waiting, chunks - this.#holdings.size);
+    // What waits for a server that is away must not keep the sink from what others have.
+    const delayed = this.#feeder.delayed;
+    const waiting = this.#feeder.waiting - delayed;
+    const held = this.#holdings.size - delayed - this.#acknowledger.stuck;
+    const free = Math.min(pieces - inHand.pieces - waiting, chunks - held);
     return Math.max(0, free - this.#reserved);
   }
 

@@ -1,5 +1,5 @@
 import { encodeMsgpack, encodeProtobuf, type RecordInput } from "@sluice/sdk/record";
-import type { Redis } from "ioredis";
+import type { Cluster, Redis } from "ioredis";
 import { type Csv, readCsv } from "./csv.ts";
 
 /** What a gateway does: it pushes records. Each has a number, and all its fields follow from that. */
@@ -61,7 +61,7 @@ const WHOLE = [
 ] as const satisfies readonly (readonly [string, keyof RecordInput])[];
 
 /** Pushes records [from, to). Resolves when Redis has said that it has them. */
-export async function push(redis: Redis, from: number, to: number, list = LIST): Promise<void> {
+export async function push(redis: Redis | Cluster, from: number, to: number, list = LIST): Promise<void> {
   const encode = list.endsWith("_protobuf") ? encodeProtobuf : encodeMsgpack;
   for (let at = from; at < to; at += PIECE) {
     const records = Array.from({ length: Math.min(PIECE, to - at) }, (_, i) =>
@@ -119,7 +119,7 @@ function columnsOf({ header }: Csv): Map<string, number> {
 }
 
 /** Nothing live, and nothing that one of these sinks has not acknowledged. Right once nothing is pushed any more. */
-export async function isDrained(redis: Redis, sinks: readonly string[], list = LIST): Promise<boolean> {
+export async function isDrained(redis: Redis | Cluster, sinks: readonly string[], list = LIST): Promise<boolean> {
   // In this order: what is not live any more is in the log.
   if ((await redis.llen(list)) > 0) return false;
   const log = `{${list}}:sluice:log`;
@@ -133,7 +133,7 @@ export async function isDrained(redis: Redis, sinks: readonly string[], list = L
 }
 
 /** Chunks that this sink holds, by their entry in the log, and which process has them. */
-export async function owners(redis: Redis, sink: string, list = LIST): Promise<Map<string, string>> {
+export async function owners(redis: Redis | Cluster, sink: string, list = LIST): Promise<Map<string, string>> {
   const log = `{${list}}:sluice:log`;
   const pending = await redis.xpending(log, sink, "-", "+", 10_000).catch((error: Error) => {
     if (error.message.startsWith("NOGROUP")) return [];

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import type { Address, RedisLogConfig } from "../../core/config/config.ts";
+import type { Certificates } from "./certificates.ts";
 import { CouldNotRun } from "./could-not-run.ts";
 import { guard } from "./guard.ts";
 
@@ -16,6 +17,8 @@ export interface RedisOptions {
   password?: string;
   /** A free one unless given. */
   port?: number;
+  /** Speaks only TLS, and only with clients that have a certificate. */
+  tls?: Certificates;
 }
 
 /** A real redis-server in a folder of its own, without persistence unless the flags ask for it. */
@@ -63,12 +66,13 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
     protocol: 2,
     retryStrategy: () => 50,
     maxRetriesPerRequest: null,
+    ...(options.tls && { tls: clientTls(options.tls) }),
     ...(options.password !== undefined && { password: options.password }),
   });
   client.on("error", () => undefined);
   const flags = {
     bind: host,
-    port: String(port),
+    ...(options.tls ? serverTls(options.tls, port) : { port: String(port) }),
     dir: folder,
     save: "",
     appendonly: "no",
@@ -103,6 +107,22 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
       await kill("SIGKILL");
       await rm(folder, { recursive: true, force: true });
     },
+  };
+}
+
+function clientTls({ ca, client }: Certificates) {
+  return { ca: readFileSync(ca), cert: readFileSync(client.cert), key: readFileSync(client.key) };
+}
+
+function serverTls({ ca, server }: Certificates, port: number): { [name: string]: string } {
+  return {
+    port: "0",
+    "tls-port": String(port),
+    "tls-ca-cert-file": ca,
+    "tls-cert-file": server.cert,
+    "tls-key-file": server.key,
+    "tls-replication": "yes",
+    "tls-cluster": "yes",
   };
 }
 

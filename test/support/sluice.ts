@@ -9,6 +9,7 @@ import { creditFor, limitsFor } from "../../core/actor/limits.ts";
 import type { Readiness } from "../../core/admin/readiness.ts";
 import type { Config } from "../../core/config/config.ts";
 import csv from "../../plugins/csv/index.ts";
+import type { TestCluster } from "./cluster.ts";
 import { isDrained, LIST } from "./gateway.ts";
 import { guard } from "./guard.ts";
 import { type TestSink, testConfig, until } from "./pump.ts";
@@ -53,6 +54,10 @@ export interface PumpConf {
   timeout?: number;
   /** `uptime_pump_config`; without it uptime records are left alone. */
   uptime?: object;
+  /** More of `analytics_storage_config`. */
+  storage?: object;
+  /** More of `sluice`. */
+  settings?: object;
 }
 
 /** `sluice start -c pump.conf` with CSV sinks. */
@@ -68,6 +73,7 @@ export async function useSluice(conf: PumpConf): Promise<SluiceProcess> {
       host: conf.redis.host,
       port: conf.redis.port,
       timeout: conf.timeout ?? 5,
+      ...conf.storage,
     },
     dont_purge_uptime_data: conf.uptime === undefined,
     ...(conf.uptime && { uptime_pump_config: conf.uptime }),
@@ -77,6 +83,7 @@ export async function useSluice(conf: PumpConf): Promise<SluiceProcess> {
     sluice: {
       delivery: { lease: LEASE_MS, poll: 50, chunk_records: conf.chunkRecords ?? CHUNK },
       stop: conf.stopMs ?? 5000,
+      ...conf.settings,
     },
   };
   writeFileSync(file, JSON.stringify(json));
@@ -199,7 +206,11 @@ export class SluiceProcess {
   }
 
   /** Waits until these sinks have acknowledged all that is in these lists. */
-  async drained(redis: TestRedis, sinks: readonly string[], { lists = [LIST], seconds = 30 } = {}): Promise<void> {
+  async drained(
+    redis: Pick<TestRedis | TestCluster, "client">,
+    sinks: readonly string[],
+    { lists = [LIST], seconds = 30 }: { lists?: readonly string[]; seconds?: number } = {},
+  ): Promise<void> {
     await until(
       async () => {
         if (this.ended) throw new Error(`it ended with ${JSON.stringify(this.ended)}\n${this.tail()}`);

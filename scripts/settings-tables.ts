@@ -21,7 +21,7 @@ export function withTables(document: string): string {
 /** Throws for a marker whose table is not known. */
 export function fillTables(document: string, tableOf: (name: string) => string | undefined): string {
   return document.replace(
-    /(<!-- table ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    /(<!-- table ([\w -]+?) -->\n)[\s\S]*?(<!-- end -->)/g,
     (_, start: string, name: string, end: string) => {
       const text = tableOf(name);
       if (text === undefined) throw new Error(`There is no table "${name}"`);

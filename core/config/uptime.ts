@@ -13,6 +13,8 @@ export const UPTIME_SINK = "uptime-pump";
 
 const PATH = "uptime_pump_config";
 const PREFIX = "TYK_PMP_UPTIMEPUMPCONFIG";
+/** Of MongoDB's sinks, and this is one by default. */
+const LEGACY_PREFIX = "PMP_MONGO_";
 const SQL = "sql-uptime";
 export const MONGO_UPTIME = "mongo-uptime";
 
@@ -31,7 +33,8 @@ export interface UptimeInputs extends Pick<SinkInputs, "draft" | "variables" | "
  */
 export function readUptimePump(conf: PumpConf, inputs: UptimeInputs): PumpEntry[] {
   const { draft, variables, types } = inputs;
-  const isSet = conf.uptime_pump_config !== undefined || variables.names(`${PREFIX}_`).length > 0;
+  const named = (prefix: string) => variables.names(prefix).length > 0;
+  const isSet = conf.uptime_pump_config !== undefined || named(`${PREFIX}_`) || named(LEGACY_PREFIX);
   if (conf.dont_purge_uptime_data || !isSet) {
     variables.takeUnread(`${PREFIX}_`);
     if (!conf.dont_purge_uptime_data) reportLeft(null, draft);

@@ -13,6 +13,7 @@ import { latency } from "./scenarios/latency.ts";
 import { memory } from "./scenarios/memory.ts";
 import { micro } from "./scenarios/micro.ts";
 import { prometheus } from "./scenarios/prometheus.ts";
+import { sql } from "./scenarios/sql.ts";
 import { start } from "./scenarios/start.ts";
 import { type Figure, printFigures } from "./table.ts";
 
@@ -20,6 +21,7 @@ const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
   drain,
   csv,
   prometheus,
+  sql,
   memory,
   start,
   latency,

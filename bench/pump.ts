@@ -48,7 +48,21 @@ export interface SinkReport {
 
 export interface Sinks {
   /** `bad`: need not finish. */
-  [name: string]: { type: "csv" | "prometheus" | "count" | "age" | "hangs" | "fails"; bad?: true };
+  [name: string]: OwnSink | ForeignSink;
+}
+
+export interface OwnSink {
+  type: "csv" | "prometheus" | "count" | "age" | "hangs" | "fails";
+  bad?: true;
+}
+
+/** A sink whose records lie elsewhere. */
+export interface ForeignSink {
+  type: "sql";
+  meta: object;
+  /** How many have arrived there. */
+  arrived: () => Promise<number>;
+  bad?: never;
 }
 
 export interface Run {
@@ -82,7 +96,8 @@ export async function runPump(
     const run = await drained(order, folder, push, () => scrapeAll(addresses, folder));
     for (const name of expect) {
       const { delivered, written, deadLettered } = run.sinks.get(name)!;
-      const arrived = arrivals(folder, name, sinks[name]!.type);
+      const sink = sinks[name]!;
+      const arrived = "arrived" in sink ? await sink.arrived() : arrivals(folder, name, sink.type);
       if (delivered !== records || written !== records || deadLettered !== 0 || arrived !== records) {
         throw new Error(
           `${name} has ${arrived} of ${records} records (delivered ${delivered}, written ${written}, set aside ${deadLettered})`,
@@ -97,7 +112,9 @@ export async function runPump(
 }
 
 async function pumpConf({ redis: { host, port } }: Backlog, sinks: Sinks, folder: string, addresses: Addresses) {
-  const pumps = Object.entries(sinks).map(([name, { type }]) => {
+  const pumps = Object.entries(sinks).map(([name, sink]) => {
+    const { type } = sink;
+    if ("meta" in sink) return [name, { type, meta: sink.meta }];
     const path = join(folder, name);
     const meta = { csv: { csv_dir: path }, prometheus: { listen_address: addresses.get(name) } };
     return [name, { type, meta: type in meta ? meta[type as keyof typeof meta] : { file: path } }];
@@ -203,7 +220,7 @@ function memory(pid: number, line: "VmRSS" | "VmHWM"): number {
 }
 
 /** Records that reached the sink, by what it left: its own count, its metrics, or its rows (no field of ours holds a line feed). */
-function arrivals(folder: string, name: string, type: Sinks[string]["type"]): number {
+function arrivals(folder: string, name: string, type: OwnSink["type"]): number {
   if (type === "csv") return csvRows(join(folder, name));
   if (type === "prometheus") return requests(readFileSync(join(folder, name), "utf8"));
   return type === "age" ? readAges(folder, name).length : Number(readFileSync(join(folder, name), "utf8"));

@@ -1,7 +1,7 @@
 /** All that a plugin may import. */
 export type { Static, TSchema } from "@sinclair/typebox";
 export { Type } from "@sinclair/typebox";
-export { type Encoder, encode, type Shape } from "./encode/index.ts";
+export { type Encoder, encode, type Shape, type SqlColumn } from "./encode/index.ts";
 export { F, fields } from "./record/fields.ts";
 export type * from "./record/types.ts";
 export type * from "./sink/context.ts";

@@ -1,13 +1,14 @@
 import type { RecordBatch } from "../record/batch.ts";
 import { analyticsSchema, type FieldNode, type Leaf, leafOf, type Schema, uptimeSchema } from "../record/fields.ts";
-import { intAt, MsgpackCursor } from "../record/msgpack.ts";
-import { bigIntOf, eachProtoText, numberOf, propertyOf } from "../record/reader.ts";
+import { MsgpackCursor } from "../record/msgpack.ts";
+import { numberOf, propertyOf } from "../record/reader.ts";
 import { type Run, runOf, writeRun } from "../record/run.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
 import type { AnalyticsRecord, Field } from "../record/types.ts";
+import { writeIntegerOf } from "./integers.ts";
 import { goJson, goMapJson, writeJsonText } from "./json-text.ts";
-import { sortedPairs } from "./maps.ts";
-import { writeAscii, writeInt, writeUint } from "./numbers.ts";
+import { JsonPlace, writeProtoTexts, writeTextMap, writeTexts } from "./json-values.ts";
+import { writeAscii, writeUint } from "./numbers.ts";
 import { type Output, viewOf } from "./output.ts";
 import { type Encoder, mostCopies, pagesOf, type RowWriter } from "./pages.ts";
 import type { JsonOptions, Shape } from "./shape.ts";
@@ -126,6 +127,7 @@ class JsonRows<R> implements RowWriter<R> {
   private readonly before: ((record: R) => string) | undefined;
   private readonly end: string;
   private readonly times = new RowTimes("rfc3339");
+  private readonly place = new JsonPlace("null");
   private schema: Schema | null = null;
   private program: Program<R> = program([], "");
   private table: RecordTable | null = null;
@@ -180,7 +182,7 @@ class JsonRows<R> implements RowWriter<R> {
             : writeJsonText(table.edits, viewOf(table.edits), p - EDITED, size, out, to, o);
       } else if (op === INT) {
         const code = p === 0 ? 0 : bytes[p]!;
-        o = code < 0x80 ? writeUint(to, o, code) : integer(to, o, table, row, leaf, p);
+        o = code < 0x80 ? writeUint(to, o, code) : writeIntegerOf(to, o, table, row, leaf);
       } else if (op === BOOLEAN) {
         o = writeAscii(
           to,
@@ -196,15 +198,15 @@ class JsonRows<R> implements RowWriter<R> {
       } else if (p === 0) {
         o = writeAscii(to, o, "null");
       } else if (op === TEXTS && protobuf) {
-        o = this.protoTexts(table, row, leaf, out, to, o);
+        o = writeProtoTexts(table, row, leaf, this.place.at(bytes, out, to), o);
       } else if (op === VALUE || protobuf) {
         output.at = o;
         const value = propertyOf(table, row, leaf);
         output.text(op === TEXTS_MAP ? goMapJson(value as { [key: string]: unknown }) : goJson(value));
         output.ensure(room);
         ({ bytes: out, view: to, at: o } = output);
-      } else if (op === TEXTS) o = this.texts(new MsgpackCursor(bytes, p), out, to, o);
-      else o = this.map(bytes, p, op, out, to, o);
+      } else if (op === TEXTS) o = writeTexts(new MsgpackCursor(bytes, p), this.place.at(bytes, out, to), o);
+      else o = writeTextMap(bytes, p, op === TEXTS_MAP, this.place.at(bytes, out, to), o);
     }
     output.at = writeRun(to, o, after);
   }
@@ -218,53 +220,6 @@ class JsonRows<R> implements RowWriter<R> {
     const pieces = shape === "record" ? recordPieces(table.schema) : shapePieces(shape, table.schema);
     this.program = program(pieces, end);
   }
-
-  private texts(cursor: MsgpackCursor, out: Buffer, to: DataView, at: number): number {
-    if (cursor.nil()) {
-      cursor.p++;
-      return writeAscii(to, at, "null");
-    }
-    let o = at;
-    out[o++] = 91;
-    for (let left = cursor.enter(); left > 0; left--) {
-      const start = cursor.text();
-      o = writeJsonText(cursor.b, this.from, start, cursor.p - start, out, to, o);
-      if (left > 1) out[o++] = 44;
-    }
-    out[o++] = 93;
-    return o;
-  }
-
-  private protoTexts(table: RecordTable, row: number, leaf: Leaf, out: Buffer, to: DataView, at: number): number {
-    let o = at + 1;
-    eachProtoText(table, row, leaf, (from, end) => {
-      o = writeJsonText(table.bytes, this.from, from, end - from, out, to, o);
-      out[o++] = 44;
-    });
-    // At least one was there, or the list would be nil.
-    out[at] = 91;
-    out[o - 1] = 93;
-    return o;
-  }
-
-  private map(bytes: Buffer, p: number, op: number, out: Buffer, to: DataView, at: number): number {
-    let o = at;
-    out[o++] = 123;
-    for (const { key, keyEnd, value, end } of sortedPairs(bytes, p, op === TEXTS_MAP)) {
-      if (o > at + 1) out[o++] = 44;
-      o = writeJsonText(bytes, this.from, key, keyEnd - key, out, to, o);
-      out[o++] = 58;
-      if (op === TEXTS_MAP) o = this.texts(new MsgpackCursor(bytes, value), out, to, o);
-      else o = writeJsonText(bytes, this.from, value, end - value, out, to, o);
-    }
-    out[o++] = 125;
-    return o;
-  }
-}
-
-function integer(to: DataView, o: number, table: RecordTable, row: number, leaf: Leaf, p: number): number {
-  const n = table.protobuf ? numberOf(table, row, leaf) : intAt(table.bytes, p, leaf.type === "uint32");
-  return Number.isSafeInteger(n) ? writeInt(to, o, n) : writeAscii(to, o, String(bigIntOf(table, row, leaf)));
 }
 
 /** JavaScript and Go agree on the shortest digits and on when to use an exponent. */

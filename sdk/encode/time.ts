@@ -9,10 +9,14 @@ export const MAX_TIME = 96;
 /** Hours that are remembered: as many as the records of a backlog may lie in. */
 const HOURS = 256;
 
-/** Writes times as bytes, in "go" layout ("2024-03-05 13:04:05.12 +0100 CET") or RFC 3339. */
+/** "go": "2024-03-05 13:04:05.12 +0100 CET"; "sql": "2024-03-05 13:04:05.12", and `offset` behind it. */
+export type TimeLayout = "go" | "rfc3339" | { readonly sql: true; readonly offset: string };
+
+/** Writes times as bytes. */
 export class TimeWriter {
   private readonly civil = new Civil();
-  private readonly rfc3339: boolean;
+  private readonly layout: TimeLayout;
+  private readonly separator: string;
   private readonly suffixes = new WeakMap<ZoneOffset, Run>();
   /** Text up to "13:" by local hours since 1970, each in the place of its number modulo HOURS. */
   private readonly hours = new Float64Array(HOURS).fill(Number.NaN);
@@ -20,8 +24,9 @@ export class TimeWriter {
   private zoneOffset: ZoneOffset | null = null;
   private suffix: Run = runOf("");
 
-  constructor(layout: "go" | "rfc3339") {
-    this.rfc3339 = layout === "rfc3339";
+  constructor(layout: TimeLayout) {
+    this.layout = layout;
+    this.separator = layout === "rfc3339" ? "T" : " ";
   }
 
   /** Returns where it ends, at most MAX_TIME bytes on. `nanos`: 0 to 999,999,999. */
@@ -46,12 +51,16 @@ export class TimeWriter {
     this.zoneOffset = where;
     let suffix = this.suffixes.get(where);
     if (!suffix) {
-      const { offset, abbreviation } = where;
-      if (this.rfc3339) suffix = runOf(offset === 0 ? "Z" : offsetText(offset, ":"));
-      else suffix = runOf(` ${offsetText(offset, "")} ${abbreviation}`);
+      suffix = runOf(this.suffixOf(where));
       this.suffixes.set(where, suffix);
     }
     this.suffix = suffix;
+  }
+
+  private suffixOf({ offset, abbreviation }: ZoneOffset): string {
+    if (typeof this.layout === "object") return this.layout.offset;
+    if (this.layout === "go") return ` ${offsetText(offset, "")} ${abbreviation}`;
+    return offset === 0 ? "Z" : offsetText(offset, ":");
   }
 
   private setHour(place: number, hour: number): void {
@@ -59,7 +68,7 @@ export class TimeWriter {
     const second = civil.set(hour * 3600);
     const two = (n: number) => String(n).padStart(2, "0");
     const date = `${goYear(civil.year)}-${two(civil.month)}-${two(civil.day)}`;
-    this.prefixes[place] = runOf(`${date}${this.rfc3339 ? "T" : " "}${two(second / 3600)}:`);
+    this.prefixes[place] = runOf(`${date}${this.separator}${two(second / 3600)}:`);
     this.hours[place] = hour;
   }
 }

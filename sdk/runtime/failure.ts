@@ -46,7 +46,7 @@ export function toWireError(thrown: unknown, depth = 0): WireError {
 export function sentence(thrown: unknown): string {
   const { name, code, message, cause } = toWireError(thrown);
   const head = code && !message.includes(code) ? `${name} (${code})` : name;
-  return `${head}: ${message}${cause ? ` (${cause.message})` : ""}`;
+  return `${head}: ${message}${cause && !message.includes(cause.message) ? ` (${cause.message})` : ""}`;
 }
 
 /** A plugin's error is hostile: a getter may throw. */

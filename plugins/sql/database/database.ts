@@ -1,3 +1,4 @@
+import type { Batch, SqlColumn } from "@sluice/sdk";
 import type { Dialect } from "./dialect.ts";
 
 /** What a parameter may be. Times are texts: `dialect.time`. */
@@ -23,14 +24,33 @@ export interface Until {
   readonly signal: AbortSignal;
 }
 
-export interface Database<S extends Session = Session> extends Session {
+export interface Database extends Session {
   readonly dialect: Dialect;
   /**
    * Runs `work` in one transaction and commits. Begun again, a few times, where the database gave it up in favour of another
    * (deadlock, serialization failure), so `work` must do nothing else. At the deadline the server is told to give up the statement,
    * all is rolled back, and this throws Retryable. What `work` throws rolls back and passes.
    */
-  transaction<T>(work: (session: S) => Promise<T>, until?: Until): Promise<T>;
+  transaction<T>(work: (session: Session) => Promise<T>, until?: Until): Promise<T>;
+  /**
+   * What puts a row for each record of a batch into a table with these columns, the fastest way that the database has. `within`: the
+   * session of a transaction; else each statement is committed by itself.
+   */
+  loader(columns: readonly LoadColumn[]): (table: string, batch: Batch, load: Load, within?: Session) => Promise<void>;
   /** Waits for what is running, then closes all connections. */
   close(): Promise<void>;
+}
+
+/** A column, and which field or function of a record fills it. */
+export interface LoadColumn {
+  readonly name: string;
+  readonly value: SqlColumn;
+}
+
+export interface Load {
+  readonly until: Until;
+  /** Most rows of one statement. */
+  readonly rows: number;
+  /** Told of each part of the batch that a statement has put in; committed, outside of a transaction. */
+  done(part: Batch): void;
 }

@@ -1,4 +1,5 @@
-import type { Result, Session, Until, Value } from "./database.ts";
+import type { Batch } from "@sluice/sdk";
+import type { Load, LoadColumn, Result, Session, Until, Value } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
 
 /** Whose fault an error of a driver is. */
@@ -25,5 +26,9 @@ export interface Connection extends Session {
 export interface Driver<C extends Connection = Connection> {
   readonly dialect: Dialect;
   connect(): Promise<C>;
+  loader(columns: readonly LoadColumn[]): Loader<C>;
   fault(error: unknown): Fault;
 }
+
+/** Puts the records of a batch into a table, in statements of which each is all or nothing. */
+export type Loader<C> = (connection: C, table: string, batch: Batch, load: Load) => Promise<void>;

@@ -4,7 +4,7 @@ import type { Driver } from "./driver.ts";
 const CODES: ReadonlySet<unknown> = new Set(Object.values(SINK_ERROR_CODES));
 
 /** A driver's error as the host's: who is at fault, and what the database said. What is the host's already passes. */
-export function sinkError(driver: Driver, error: unknown): SinkError {
+export function sinkError(driver: Pick<Driver, "dialect" | "fault">, error: unknown): SinkError {
   const thrown = error as Partial<SinkError> | null;
   if (CODES.has(thrown?.code)) return thrown as SinkError;
   const { product } = driver.dialect;

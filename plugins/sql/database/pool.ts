@@ -1,5 +1,5 @@
-import { Retryable } from "@sluice/sdk";
-import type { Database, Result, Until, Value } from "./database.ts";
+import { type Batch, Retryable } from "@sluice/sdk";
+import type { Database, Load, LoadColumn, Result, Session, Until, Value } from "./database.ts";
 import type { Connection, Driver } from "./driver.ts";
 import { sinkError } from "./errors.ts";
 
@@ -15,13 +15,13 @@ export interface PoolOptions {
 export async function openPool<C extends Connection>(
   driver: Driver<C>,
   options: PoolOptions = { connections: 2 },
-): Promise<Database<C>> {
+): Promise<Database> {
   const pool = new Pool(driver, options.connections);
   await pool.probe();
   return pool;
 }
 
-class Pool<C extends Connection> implements Database<C> {
+class Pool<C extends Connection> implements Database {
   readonly #driver: Driver<C>;
   readonly #most: number;
   readonly #idle: C[] = [];
@@ -46,7 +46,7 @@ class Pool<C extends Connection> implements Database<C> {
     return this.#with((connection) => connection.query(sql, values));
   }
 
-  async transaction<T>(work: (session: C) => Promise<T>, until?: Until): Promise<T> {
+  async transaction<T>(work: (session: Session) => Promise<T>, until?: Until): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#with((connection) => this.#run(connection, work, until ?? null));
@@ -57,23 +57,45 @@ class Pool<C extends Connection> implements Database<C> {
     }
   }
 
-  async #run<T>(connection: C, work: (session: C) => Promise<T>, until: Until | null): Promise<T> {
-    const cancel = () => connection.cancel();
-    until?.signal.addEventListener("abort", cancel, { once: true });
-    try {
-      if (until?.signal.aborted) throw new Retryable(`${this.dialect.product} was not asked in time`);
-      await connection.begin(until);
-      const result = await work(connection);
-      await connection.commit();
-      return result;
-    } catch (error) {
-      if (until?.signal.aborted) {
-        throw new Retryable(`${this.dialect.product} did not answer before the deadline`, { cause: error });
+  async #run<T>(connection: C, work: (session: Session) => Promise<T>, until: Until | null): Promise<T> {
+    return this.#before(until, connection, async () => {
+      try {
+        await connection.begin(until);
+        const result = await work(connection);
+        await connection.commit();
+        return result;
+      } catch (error) {
+        if (connection.usable) await connection.rollback().catch(() => connection.cancel());
+        throw error;
       }
-      if (connection.usable) await connection.rollback().catch(() => connection.cancel());
-      throw error;
+    });
+  }
+
+  loader(columns: readonly LoadColumn[]) {
+    const run = this.#driver.loader(columns);
+    return async (table: string, batch: Batch, load: Load, within?: Session): Promise<void> => {
+      // Sessions come from `transaction` only: they are our own connections.
+      if (within) await run(within as C, table, batch, load);
+      else
+        await this.#with((connection) =>
+          this.#before(load.until, connection, () => run(connection, table, batch, load)),
+        );
+    };
+  }
+
+  /** Gives up at the deadline, here and on the server. */
+  async #before<T>(until: Until | null, connection: C, work: () => Promise<T>): Promise<T> {
+    if (!until) return work();
+    const cancel = () => connection.cancel();
+    if (until.signal.aborted) throw new Retryable(`${this.dialect.product} was not asked in time`);
+    until.signal.addEventListener("abort", cancel, { once: true });
+    try {
+      return await work();
+    } catch (error) {
+      if (!until.signal.aborted) throw error;
+      throw new Retryable(`${this.dialect.product} did not answer before the deadline`, { cause: error });
     } finally {
-      until?.signal.removeEventListener("abort", cancel);
+      until.signal.removeEventListener("abort", cancel);
     }
   }
 

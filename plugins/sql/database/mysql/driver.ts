@@ -1,13 +1,24 @@
 import mysql, { type Connection as MysqlClient, type ResultSetHeader, type RowDataPacket } from "mysql2/promise";
-import type { Result, Until, Value } from "../database.ts";
+import type { Result, Value } from "../database.ts";
 import type { Connection, Driver } from "../driver.ts";
 import { type MysqlTypes, mysqlDialect } from "./dialect.ts";
 import type { MysqlTarget } from "./dsn.ts";
 import { mysqlFault } from "./faults.ts";
+import { mysqlLoader } from "./loader.ts";
+
+/** Longest that a statement waits for a lock; its deadline may end it before. */
+const LOCK_SECONDS = 50;
+/** Values are escaped with backslashes; Go's zero time is stored as zeros, as Tyk Pump stores it; what does not fit is an error. */
+const SQL_MODE = ["NO_BACKSLASH_ESCAPES", "NO_ZERO_IN_DATE", "NO_ZERO_DATE", "TRADITIONAL"].reduce(
+  (mode, name) => `REPLACE(${mode}, '${name}', '')`,
+  "CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')",
+);
 
 export class MysqlConnection implements Connection {
   readonly client: MysqlClient;
   usable = true;
+  /** Most bytes of a statement. */
+  maxPacket = 1 << 20;
   readonly #target: MysqlTarget;
 
   constructor(client: MysqlClient, target: MysqlTarget) {
@@ -25,11 +36,7 @@ export class MysqlConnection implements Connection {
     return Array.isArray(result) ? { rows: result, changed: 0 } : { rows: [], changed: result.affectedRows };
   }
 
-  async begin(until: Until | null): Promise<void> {
-    if (until) {
-      const seconds = Math.max(1, Math.ceil((until.deadline - Date.now()) / 1000));
-      await this.client.query(`SET lock_wait_timeout = ${seconds}, innodb_lock_wait_timeout = ${seconds}`);
-    }
+  async begin(): Promise<void> {
     await this.client.query("START TRANSACTION");
   }
 
@@ -90,8 +97,11 @@ async function connect(target: MysqlTarget): Promise<MysqlConnection> {
   const client = await open(target);
   const connection = new MysqlConnection(client, target);
   try {
-    // Values are escaped with backslashes.
-    await client.query("SET SESSION sql_mode = REPLACE(@@SESSION.sql_mode, 'NO_BACKSLASH_ESCAPES', '')");
+    await client.query(
+      `SET SESSION sql_mode = ${SQL_MODE}, lock_wait_timeout = ${LOCK_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}`,
+    );
+    const [rows] = await client.query<RowDataPacket[]>("SELECT @@max_allowed_packet AS bytes");
+    connection.maxPacket = Number(rows[0]!.bytes);
     for (const [name, value] of target.variables) {
       // As the DSN has it: a number, or text in its own quotes.
       await client.query(
@@ -106,5 +116,11 @@ async function connect(target: MysqlTarget): Promise<MysqlConnection> {
 }
 
 export function mysqlDriver(target: MysqlTarget, types: MysqlTypes): Driver<MysqlConnection> {
-  return { dialect: mysqlDialect(types), connect: () => connect(target), fault: mysqlFault };
+  const dialect = mysqlDialect(types);
+  return {
+    dialect,
+    connect: () => connect(target),
+    fault: mysqlFault,
+    loader: (columns) => mysqlLoader(dialect, target.loc, columns),
+  };
 }

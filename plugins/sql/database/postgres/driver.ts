@@ -4,6 +4,7 @@ import type { Connection, Driver } from "../driver.ts";
 import type { PostgresTarget } from "./connection-string.ts";
 import { postgresDialect } from "./dialect.ts";
 import { postgresFault } from "./faults.ts";
+import { postgresLoader } from "./loader.ts";
 
 const INT8 = 20;
 /** Types whose text is not to be left as text: 64-bit integers become numbers, times stay texts. */
@@ -54,7 +55,9 @@ export class PostgresConnection implements Connection {
   }
 
   async commit(): Promise<void> {
-    await this.client.query("COMMIT");
+    const { command } = await this.client.query("COMMIT");
+    // Of a transaction that has failed.
+    if (command === "ROLLBACK") throw new Error("the transaction was rolled back");
   }
 
   async rollback(): Promise<void> {
@@ -78,5 +81,6 @@ export function postgresDriver(target: PostgresTarget): Driver<PostgresConnectio
     dialect: postgresDialect,
     connect: () => target.connect(PostgresConnection.open),
     fault: postgresFault,
+    loader: postgresLoader,
   };
 }

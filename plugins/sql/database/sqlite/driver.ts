@@ -2,6 +2,7 @@ import Sqlite from "better-sqlite3";
 import type { Result, Row, Value } from "../database.ts";
 import type { Connection, Driver, Fault } from "../driver.ts";
 import { sqliteDialect } from "./dialect.ts";
+import { sqliteLoader } from "./loader.ts";
 
 /** How long to wait for another process that writes: the thread waits with it, so not for long. */
 const BUSY_MS = 1000;
@@ -75,5 +76,6 @@ export function sqliteDriver(file: string): Driver<SqliteConnection> {
     dialect: sqliteDialect,
     connect: async () => new SqliteConnection(file),
     fault: sqliteFault,
+    loader: sqliteLoader,
   };
 }

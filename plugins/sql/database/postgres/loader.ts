@@ -1,0 +1,22 @@
+import { encode } from "@sluice/sdk";
+import type { LoadColumn } from "../database.ts";
+import { quoteTable } from "../dialect.ts";
+import type { Loader } from "../driver.ts";
+import { CopyIn } from "./copy-in.ts";
+import { postgresDialect } from "./dialect.ts";
+import type { PostgresConnection } from "./driver.ts";
+
+/** COPY in text format, straight from the records' bytes. */
+export function postgresLoader(columns: readonly LoadColumn[]): Loader<PostgresConnection> {
+  const encoder = encode.copyText(columns.map(({ value }) => value));
+  const names = columns.map(({ name }) => postgresDialect.quote(name)).join(",");
+  return async ({ client }, table, batch, { until, rows, done }) => {
+    const copy = `COPY ${quoteTable(postgresDialect, table)} (${names}) FROM STDIN`;
+    for (const { body, batch: part } of encoder.pages(batch, { records: rows })) {
+      // Several statements in one message are one transaction: the limit is that of this one.
+      const limit = `SET LOCAL statement_timeout = ${Math.max(1, until.deadline - Date.now())}`;
+      await CopyIn.run(client, `${limit}; ${copy}`, [body]);
+      done(part);
+    }
+  };
+}

@@ -1,0 +1,73 @@
+import type { Log } from "@sluice/sdk";
+import type { Database } from "../database/database.ts";
+import type { Table } from "../database/dialect.ts";
+import { ensureIndex, migrate, shardsOf } from "../database/schema.ts";
+
+/** What the tables of one sink look like. */
+export interface TablePlan {
+  /** The table, or what the tables of days begin with. */
+  readonly name: string;
+  readonly columns: Table["columns"];
+  /** Columns of a day's table that get an index each. */
+  readonly indexed: readonly string[];
+}
+
+/** Makes tables as they are needed, each once. */
+export class Tables {
+  readonly #database: Database;
+  readonly #plan: TablePlan;
+  readonly #ready = new Set<string>();
+
+  constructor(database: Database, plan: TablePlan) {
+    this.#database = database;
+    this.#plan = plan;
+  }
+
+  /** The one table; made, or given the columns that it lacks. */
+  async one(): Promise<string> {
+    const { name } = this.#plan;
+    if (!this.#ready.has(name)) await this.#migrate(name);
+    this.#ready.add(name);
+    return name;
+  }
+
+  /** The table of a day, with its indexes. */
+  async ofDay(day: string): Promise<string> {
+    const name = `${this.#plan.name}_${day}`;
+    if (this.#ready.has(name)) return name;
+    const isNew = await this.#migrate(name);
+    if (isNew) await this.#index(name);
+    // Years of days, should somebody send records of any time.
+    if (this.#ready.size > 1000) this.#ready.clear();
+    this.#ready.add(name);
+    return name;
+  }
+
+  /** Gives the tables of all days the columns that they lack. What fails is a warning: those of past days may be somebody else's by now. */
+  async migrateDays(log: Log): Promise<void> {
+    for (const name of await shardsOf(this.#database, this.#database.dialect, this.#plan.name)) {
+      try {
+        await this.#migrate(name);
+      } catch (error) {
+        log.warn(`The table ${name} keeps its columns: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  /** They are not what they were: to be looked at again. */
+  forget(): void {
+    this.#ready.clear();
+  }
+
+  #migrate(name: string): Promise<boolean> {
+    return migrate(this.#database, this.#database.dialect, { name, columns: this.#plan.columns });
+  }
+
+  async #index(name: string): Promise<void> {
+    const table = { name, columns: this.#plan.columns };
+    for (const column of this.#plan.indexed) {
+      const index = { name: `${name}_idx_${column}`, columns: [column] };
+      await ensureIndex(this.#database, this.#database.dialect, table, index);
+    }
+  }
+}

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { defineSink, Retryable, Type } from "@sluice/sdk";
 
 /** Sinks to measure with. Those that take records say at their end what they got, in `file`. */
-const config = Type.Object({ file: Type.String({ default: "" }) });
+const config = Type.Object({ file: Type.String({ default: "", path: "write" }) });
 
 /** Adds up how many there were. */
 const count = defineSink({

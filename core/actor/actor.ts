@@ -1,8 +1,10 @@
-import { Worker } from "node:worker_threads";
 import type { CloseReason } from "@sluice/sdk";
-import type { FromThread, Hello, Limits, Ready, ToThread, WireError, WirePart } from "@sluice/sdk/runtime";
+import type { Checked, FromThread, Hello, Limits, Ready, ToThread, WireError, WirePart } from "@sluice/sdk/runtime";
+import { type Body, type Home, isFromThread } from "./body.ts";
 import { ENDED_BY_RUNTIME } from "./exit-codes.ts";
-import { guardHeap, type HeapLimits, type HeapSample, resourceLimits } from "./heap-guard.ts";
+import type { HeapLimits, HeapSample } from "./heap-guard.ts";
+import { createBody } from "./home.ts";
+import { outputLimit } from "./output-limit.ts";
 
 export type ActorState = "starting" | "opening" | "open" | "draining" | "closing" | "ended";
 
@@ -16,6 +18,8 @@ export interface ActorEvents {
   ready(ready: Ready): Limits;
   opened(kind: "writer" | "gatherer"): void;
   message(message: Extract<FromThread, { t: "release" | "settled" | "returned" | "waiting" | "report" }>): void;
+  /** Of a dry run. */
+  checked?(answer: Checked): void;
   /** The configuration is at fault. The thread is closed next, by the listener. */
   fatal(during: string, error: WireError): void;
   /** Comes exactly once; every batch in its hands is open again. */
@@ -24,9 +28,8 @@ export interface ActorEvents {
 
 const START_MS = 10_000;
 const WATCH_MS = 1000;
-const THREAD = new URL("./thread.js", import.meta.url);
 
-/** One life of an actor's thread, from start to exit. */
+/** One life of an actor's thread or process, from start to exit. */
 export class Actor {
   state: ActorState = "starting";
   heap: HeapSample = { heap: 0, external: 0 };
@@ -34,9 +37,8 @@ export class Actor {
   cpuSeconds = 0;
   /** 0 to 1 over the last watch. */
   eventLoopUse = 0;
-  readonly #worker: Worker;
+  readonly #body: Body;
   readonly #events: ActorEvents;
-  readonly #stopGuard: () => void;
   readonly #watch: NodeJS.Timeout;
   #startTimer: NodeJS.Timeout | null;
   #exit: Exit | null = null;
@@ -47,33 +49,17 @@ export class Actor {
   /** Messages that gave something back. */
   #returns = 0;
   #waiters: { for: "drained" | "closed"; resolve: () => void }[] = [];
-  #loop: ReturnType<Worker["performance"]["eventLoopUtilization"]> | undefined;
 
-  constructor(hello: Hello, heap: HeapLimits, events: ActorEvents, output: (line: string) => void) {
+  constructor(hello: Hello, heap: HeapLimits, events: ActorEvents, output: (line: string) => void, home: Home) {
     this.#events = events;
-    this.#worker = new Worker(THREAD, {
-      name: `${hello.sink}#${hello.actor}`,
-      execArgv: [],
-      // A plugin sees no variable of the host but the zone that times are written in.
-      env: process.env.TZ === undefined ? {} : { TZ: process.env.TZ },
-      stdout: true,
-      stderr: true,
-      resourceLimits: resourceLimits(heap),
-    });
-    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => output(text.trimEnd()));
-    }
-    this.#worker.on("message", (message: FromThread) => this.#receive(message));
-    this.#worker.on("messageerror", (error) =>
-      this.kill({ kind: "crash", reason: `unreadable message: ${error.message}` }),
-    );
-    this.#worker.on("error", (error) => this.#failed(error));
-    this.#worker.on("exit", (code) => this.#exited(code));
-    this.#stopGuard = guardHeap(this.#worker, heap, {
+    this.#body = createBody(`${hello.sink}#${hello.actor}`, home, heap, {
+      message: (message) => this.#hear(message),
+      output: outputLimit(output),
       sample: (sample) => {
         this.heap = sample;
       },
-      exceeded: (reason) => this.kill({ kind: "memory", reason }),
+      failed: (exit) => this.kill(exit),
+      exited: (code) => this.#exited(code),
     });
     this.#startTimer = setTimeout(() => {
       this.kill({ kind: "failed", reason: `its plugin was not loaded within ${START_MS} ms` });
@@ -114,16 +100,21 @@ export class Actor {
     this.#exit ??= exit;
     // Nothing more is for a thread that may be held by native code for long.
     if (this.state !== "ended") this.state = "closing";
-    void this.#worker.terminate();
+    this.#body.kill();
   }
 
   #post(message: ToThread): void {
-    this.#worker.postMessage(message);
+    this.#body.post(message);
+  }
+
+  #hear(message: unknown): void {
+    this.#looks = 0;
+    if (this.#exit) return;
+    if (isFromThread(message)) this.#receive(message);
+    else this.kill({ kind: "crash", reason: "it said what the protocol does not know" });
   }
 
   #receive(message: FromThread): void {
-    this.#looks = 0;
-    if (this.#exit) return;
     switch (message.t) {
       case "ready":
         if (this.#startTimer) clearTimeout(this.#startTimer);
@@ -146,6 +137,9 @@ export class Actor {
         this.#events.fatal(message.during, message.error);
         // What it has given up will not be drained.
         this.#tell("drained");
+        break;
+      case "checked":
+        this.#events.checked?.(message);
         break;
       case "drained":
       case "closed":
@@ -174,11 +168,10 @@ export class Actor {
 
   /** A thread that says nothing is stuck in a loop: not even its report of each second comes. */
   #look(): void {
-    this.eventLoopUse = this.#worker.performance.eventLoopUtilization(this.#loop).utilization;
-    this.#loop = this.#worker.performance.eventLoopUtilization();
-    this.#worker.cpuUsage().then(
-      ({ user, system }) => {
-        this.cpuSeconds = (user + system) / 1e6;
+    this.#body.usage().then(
+      ({ cpuSeconds, eventLoopUse }) => {
+        this.cpuSeconds = cpuSeconds;
+        this.eventLoopUse = eventLoopUse;
       },
       () => {},
     );
@@ -192,16 +185,8 @@ export class Actor {
     }
   }
 
-  #failed(error: unknown): void {
-    const { name, code, message } =
-      error instanceof Error ? (error as NodeJS.ErrnoException) : { name: "", code: "", message: String(error) };
-    if (code === "ERR_WORKER_OUT_OF_MEMORY") this.#exit ??= { kind: "memory", reason: "it ran out of heap" };
-    else this.#exit ??= { kind: "crash", reason: `${name || "thrown"}${code ? ` (${code})` : ""}: ${message}` };
-  }
-
-  #exited(code: number): void {
+  #exited(code: number | null): void {
     this.state = "ended";
-    this.#stopGuard();
     clearInterval(this.#watch);
     if (this.#startTimer) clearTimeout(this.#startTimer);
     for (const waiter of this.#waiters) waiter.resolve();

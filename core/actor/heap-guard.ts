@@ -60,7 +60,6 @@ export function guardHeap(
 }
 
 function exceeds(sample: HeapSample, limits: HeapLimits): string | null {
-  const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
   if (sample.heap > limits.heap) {
     return `its heap reached ${megabytes(sample.heap)} of ${megabytes(limits.heap)} allowed`;
   }
@@ -68,4 +67,8 @@ function exceeds(sample: HeapSample, limits: HeapLimits): string | null {
     return `its buffers reached ${megabytes(sample.external)} of ${megabytes(limits.external)} allowed`;
   }
   return null;
+}
+
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MB`;
 }

@@ -1,5 +1,7 @@
 import type { Kind } from "@sluice/sdk";
 import type { Prepare } from "@sluice/sdk/runtime";
+import type { PathKey } from "../plugins/paths.ts";
+import type { Permissions } from "../plugins/permissions.ts";
 
 /** What the daemon runs on, after files, variables, defaults and checks. Data only. */
 export interface Config {
@@ -104,4 +106,13 @@ export interface ResolvedPlugin {
   entry: string;
   api: number;
   features: string[];
+  /** What it was granted. */
+  permissions: Permissions;
+  isolation: "worker" | "process";
+  /** Folders that hold its code. */
+  roots: string[];
+  /** SHA-256 of each file of its bundle, by path from the entry's folder; null: it is no bundle. */
+  files: { [path: string]: string } | null;
+  /** Keys of this type's configuration that are paths, which it may use. */
+  pathKeys: PathKey[];
 }

@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { maskExact } from "../logging/clean.ts";
-import { LockError, type PluginLock, readLock } from "../plugins/lock.ts";
+import { LockError, type PluginLock, readLocks } from "../plugins/lock.ts";
 import { typesOf } from "../plugins/resolve.ts";
+import { operatorLock } from "../plugins/store.ts";
 import type { Config } from "./config.ts";
 import { decodeObject } from "./decode.ts";
 import { Draft, type Scope, type Values } from "./draft.ts";
@@ -27,6 +28,8 @@ export interface LoadOptions {
   flags?: { debug?: boolean };
   /** Default: the plugins.lock.json beside the `core` folder. */
   lockFile?: string;
+  /** Folder of the operator's own plugins; default: SLUICE_PLUGINS, else `sluice-plugins` beside the configuration. */
+  plugins?: string | undefined;
   /** Secrets that were fetched; `readConfig` does that. Without them a reference to one is an error. */
   secrets?: Secrets;
 }
@@ -38,12 +41,18 @@ export interface Loaded {
   problems: Problem[];
   /** The file that was read, absolute; null: none. */
   file: string | null;
+  /** What problems call the file; "variables", or "built-in demonstration". */
+  source: string;
   /** Nothing configures anything: this is the built-in demonstration. */
   demo: boolean;
   /** Every text that must never be printed. */
   hidden: string[];
   /** The secret stores that are configured. */
   stores: StoreSettings[];
+  /** The plugins that there are. */
+  lock: PluginLock;
+  /** The file and line, or the variable, that gave what stands at this path (`pumps.csv`); else the path itself. */
+  placeOf(path: string): string;
   /** Every value in force, and where it came from. */
   settings(): Setting[];
 }
@@ -65,7 +74,11 @@ export function loadConfig(options: LoadOptions): Loaded {
   const conf = readConf(source, variables, draft);
   const stores = readStores(conf.kv.stores, source.place, variables, draft);
   const lockFile = options.lockFile ?? LOCK_FILE;
-  const lock = openLock(lockFile, draft);
+  const lock = openLock(
+    lockFile,
+    operatorLock({ conf: source.file, folder: options.plugins, variables, cwd: options.cwd }),
+    draft,
+  );
   const pumps = readPumps(conf.pumps, source.place, variables, typesOf(lock), draft);
   const reading = { draft, variables, place: source.place, types: typesOf(lock), pumps };
   const entries = [...pumps, ...readUptimePump(conf, reading)];
@@ -109,9 +122,12 @@ export function loadConfig(options: LoadOptions): Loaded {
     config,
     problems: draft.problems.map((problem) => masked(problem, hidden)),
     file: source.file,
+    source: source.name,
     demo: source.demo,
     hidden,
     stores,
+    lock,
+    placeOf: (path) => draft.placeOf(path),
     settings: () => listSettings(conf, config, entries, lock, draft),
   };
 }
@@ -157,12 +173,14 @@ function nested(values: Values, key: string): Values {
   return values[key] as Values;
 }
 
-function openLock(file: string, draft: Draft): PluginLock {
+function openLock(file: string, operatorFile: string, draft: Draft): PluginLock {
+  const report = (scope: Scope, { place, message, mend }: LockError) =>
+    draft.report("SLUICE_CONFIG_PLUGINS", scope, { place, message, mend });
   try {
-    return readLock(file);
+    return readLocks(file, operatorFile, (error) => report(WARNING, error));
   } catch (error) {
     if (!(error instanceof LockError)) throw error;
-    draft.report("SLUICE_CONFIG_PLUGINS", ERROR, { place: error.place, message: error.message, mend: error.mend });
+    report(ERROR, error);
     return { lockVersion: 1, plugins: [] };
   }
 }

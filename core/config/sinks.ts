@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Prepare } from "@sluice/sdk/runtime";
 import type { PluginLock } from "../plugins/lock.ts";
-import { type ResolvedType, resolveType, typesOf } from "../plugins/resolve.ts";
+import { type ResolvedType, refusalOf, resolveType, typesOf } from "../plugins/resolve.ts";
 import type { SinkConfig } from "./config.ts";
 import { decodeObject, type Place, propertyFor } from "./decode.ts";
 import type { Draft, Values } from "./draft.ts";
@@ -34,6 +34,11 @@ export function buildSinks(pumps: readonly PumpEntry[], inputs: SinkInputs): Sin
     if (!resolved) {
       reportUnknownType(entry, inputs);
       continue;
+    }
+    const refusal = refusalOf(resolved);
+    if (refusal) {
+      const scope = { severity: "error", sink: entry.name } as const;
+      draft.report("SLUICE_CONFIG_PLUGINS", scope, { path: entry.path, ...refusal });
     }
     const config = readMeta(entry, resolved, pumps, inputs);
     const prepare = prepareOf(entry, resolved, inputs);

@@ -1,6 +1,7 @@
 import type { CloseReason, LogLevel } from "@sluice/sdk";
 import { backoff, type FromThread, type Hello, OPEN_BACKOFF, PROTOCOL, type WirePart } from "@sluice/sdk/runtime";
 import { Actor, type Exit } from "../actor/actor.ts";
+import { homeOf } from "../actor/home.ts";
 import { type Credit, creditFor, limitsFor } from "../actor/limits.ts";
 import { PROBE_MS, RestartPolicy } from "../actor/restart-policy.ts";
 import type { SinkConfig } from "../config/config.ts";
@@ -59,12 +60,7 @@ export class Crew {
   #cpuOfEnded = 0;
   readonly #spawn: Spawn;
 
-  constructor(
-    sink: SinkConfig,
-    logger: Logger,
-    events: CrewEvents,
-    spawn: Spawn = (hello, heap, events, output) => new Actor(hello, heap, events, output),
-  ) {
+  constructor(sink: SinkConfig, logger: Logger, events: CrewEvents, spawn: Spawn = (...of) => new Actor(...of)) {
     this.#spawn = spawn;
     this.#sink = sink;
     this.#events = events;
@@ -178,7 +174,7 @@ export class Crew {
     const sink = this.#sink;
     seat.timer = null;
     const actor = this.#spawn(
-      this.#hello(i),
+      helloOf(sink, i),
       { heap: sink.heapMb * MiB, external: sink.heapMb * MiB * EXTERNAL_SHARE },
       {
         ready: (ready) => {
@@ -198,6 +194,7 @@ export class Crew {
         exit: (exit) => this.#exited(i, exit),
       },
       (line) => this.#logger.info(line, { sink: sink.name }),
+      homeOf(sink),
     );
     seat.actor = actor;
   }
@@ -251,23 +248,24 @@ export class Crew {
     this.#logger.warn(`the actor of sink ${this.#sink.name} ended: ${exit.reason}`, { restart_in_ms: delay });
     seat.timer = setTimeout(() => this.#seat(i), delay);
   }
+}
 
-  #hello(actor: number): Hello {
-    const { plugin, name, type, config, actors, timeoutMs, prepare } = this.#sink;
-    return {
-      t: "hello",
-      api: [PROTOCOL, PROTOCOL],
-      features: plugin.features,
-      entry: plugin.entry,
-      sink: name,
-      type,
-      config,
-      actor,
-      actors,
-      timeout: timeoutMs,
-      prepare,
-    };
-  }
+/** What an actor of this sink is told at first. */
+export function helloOf(sink: SinkConfig, actor: number): Hello {
+  const { plugin, name, type, config, actors, timeoutMs, prepare } = sink;
+  return {
+    t: "hello",
+    api: [PROTOCOL, PROTOCOL],
+    features: plugin.features,
+    entry: plugin.entry,
+    sink: name,
+    type,
+    config,
+    actor,
+    actors,
+    timeout: timeoutMs,
+    prepare,
+  };
 }
 
 function stateOf(actor: CrewActor): SinkState {

@@ -143,6 +143,20 @@ export default [
     while (first(file)) for (;;) kept.push(Buffer.alloc(1 << 20, 1));
     return undefined;
   }),
+  sink("leaks-array-once", (file) => () => {
+    // One array past the limit in a single step: in a thread this may take the whole process with it.
+    const kept: number[] = [];
+    while (first(file)) for (;;) kept.push(1.5);
+    return undefined;
+  }),
+  sink("aborts-once", (file) => () => {
+    if (first(file)) process.abort();
+    return undefined;
+  }),
+  sink("good-too", (file) => {
+    writeFileSync(`${file}.pid`, String(process.pid));
+    return () => undefined;
+  }),
   sink("keeps-batch", () => {
     let kept: Batch<AnalyticsRecord> | null = null;
     return (batch) => {

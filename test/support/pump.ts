@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { NO_PREPARATION } from "@sluice/sdk/testing";
-import type { Config, SinkConfig } from "../../core/config/config.ts";
+import type { Config, ResolvedPlugin, SinkConfig } from "../../core/config/config.ts";
 import type { DeadLetter } from "../../core/log/log.ts";
 import { openSqliteLog, type SqliteLog } from "../../core/log/sqlite.ts";
 import { createLogger } from "../../core/logging/index.ts";
@@ -12,8 +13,9 @@ import { createSupervisor, type Supervisor } from "../../core/supervisor/supervi
 
 export const LIST = "analytics-tyk-system-analytics";
 
-export interface TestSink extends Partial<SinkConfig> {
+export interface TestSink extends Partial<Omit<SinkConfig, "plugin">> {
   type: string;
+  plugin?: Partial<ResolvedPlugin>;
   /** Path from test/sinks. */
   module: string;
 }
@@ -34,7 +36,7 @@ export function testConfig(
       letters: { records: 1000, bytes: 1 << 20 },
       ...delivery,
     },
-    sinks: Object.entries(sinks).map(([name, { module, ...sink }]) => ({
+    sinks: Object.entries(sinks).map(([name, { module, plugin, ...sink }]) => ({
       name,
       reads: "analytics",
       fingerprint: name,
@@ -50,6 +52,12 @@ export function testConfig(
         entry: new URL(`../sinks/${module}`, import.meta.url).href,
         api: 1,
         features: [],
+        permissions: { write: [folder] },
+        isolation: "worker" as const,
+        roots: [fileURLToPath(new URL("../sinks", import.meta.url))],
+        files: null,
+        pathKeys: [],
+        ...plugin,
       },
     })),
     health: { host: "127.0.0.1", port: 0, endpoint: "health" },

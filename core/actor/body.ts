@@ -1,0 +1,98 @@
+import type { FromThread, ToThread } from "@sluice/sdk/runtime";
+import type { Confinement } from "../plugins/confine.ts";
+import type { FileHashes } from "../plugins/files.ts";
+import type { Exit } from "./actor.ts";
+import type { HeapLimits, HeapSample } from "./heap-guard.ts";
+
+/** Where an actor's runtime and plugin live: a thread of this process, or a process. */
+export interface Body {
+  post(message: ToThread): void;
+  /** Ends it; not awaited: native code may hold a thread for a while. `exited` comes when its memory is ours again. */
+  kill(): void;
+  usage(): Promise<Usage>;
+}
+
+export interface Usage {
+  /** Seconds of CPU since it began. */
+  cpuSeconds: number;
+  /** 0 to 1 since the last look. */
+  eventLoopUse: number;
+}
+
+export interface BodyEvents {
+  /** Not yet looked at: whatever runs there may say anything. */
+  message(message: unknown): void;
+  output(text: string): void;
+  sample(sample: HeapSample): void;
+  /** It must be ended, or is about to end. The first reason counts. */
+  failed(exit: Exit): void;
+  exited(code: number | null): void;
+}
+
+/** What a body is made of. */
+export interface Home {
+  isolation: "worker" | "process";
+  confinement: Confinement;
+  /** Hashes of the bundle; null where the code is no bundle. */
+  files: FileHashes | null;
+}
+
+export type MakeBody = (name: string, home: Home, heap: HeapLimits, events: BodyEvents) => Body;
+
+const KINDS: { readonly [t: string]: (message: { [key: string]: unknown }) => boolean } = {
+  ready: ({ api, concurrency }) => isNumber(api) && isNumber(concurrency),
+  unsupported: ({ api, missing }) => isNumber(api) && Array.isArray(missing),
+  opened: ({ kind }) => kind === "writer" || kind === "gatherer",
+  release: ({ seqs }) => isNumbers(seqs),
+  settled: ({ seqs, rejected, counts }) => isNumbers(seqs) && areRejected(rejected) && areCounts(counts),
+  returned: ({ seqs, error }) => isNumbers(seqs) && isError(error),
+  waiting: ({ attempt, error }) => isNumber(attempt) && isError(error),
+  fatal: ({ error }) => error !== null && isError(error),
+  report: ({ log, metrics, dropped }) => areLines(log) && areMetrics(metrics) && isNumber(dropped),
+  checked: ({ seen, error }) => (seen === null || typeof seen === "string") && isError(error),
+  drained: () => true,
+  closed: () => true,
+};
+
+/** Whether a message has the shape that the protocol gives it; what it says may still be a lie. */
+export function isFromThread(message: unknown): message is FromThread {
+  if (!isObject(message)) return false;
+  const { t } = message;
+  return typeof t === "string" && Object.hasOwn(KINDS, t) && KINDS[t]!(message);
+}
+
+function isObject(value: unknown): value is { [key: string]: unknown } {
+  return typeof value === "object" && value !== null;
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === "number" && !Number.isNaN(value);
+}
+
+function isNumbers(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isNumber);
+}
+
+function isError(value: unknown): boolean {
+  return value === null || (isObject(value) && typeof value.message === "string");
+}
+
+function areRejected(value: unknown): boolean {
+  const isOne = (one: unknown) =>
+    isObject(one) && isNumber(one.seq) && Number.isInteger(one.index) && typeof one.reason === "string";
+  return Array.isArray(value) && value.every(isOne);
+}
+
+function areCounts(value: unknown): boolean {
+  return isObject(value) && [value.written, value.filtered, value.skipped, value.retries].every(isNumber);
+}
+
+function areLines(value: unknown): boolean {
+  return Array.isArray(value) && value.every((line) => isObject(line) && typeof line.message === "string");
+}
+
+function areMetrics(value: unknown): boolean {
+  const isOne = (one: unknown) =>
+    isObject(one) && typeof one.name === "string" && (isNumber(one.value) || isNumbers(one.value));
+  return Array.isArray(value) && value.every(isOne);
+}

@@ -1,0 +1,48 @@
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { Schema } from "../config/fields.ts";
+
+/** A key of a sink's configuration whose value is a path that the sink may use; "*" stands for any item or name. */
+export interface PathKey {
+  keys: string[];
+  access: "read" | "write";
+}
+
+export interface Paths {
+  read: string[];
+  write: string[];
+}
+
+/** The keys that a schema marks with `path`. */
+export function pathKeysOf(schema: Schema, keys: string[] = []): PathKey[] {
+  const own: PathKey[] = schema.path ? [{ keys, access: schema.path }] : [];
+  const nested = Object.entries(schema.properties ?? {}).flatMap(([key, one]) => pathKeysOf(one, [...keys, key]));
+  const items = [schema.items, ...Object.values(schema.patternProperties ?? {})].flatMap((one) =>
+    one ? pathKeysOf(one, [...keys, "*"]) : [],
+  );
+  return [...own, ...nested, ...items];
+}
+
+/** The paths that a configuration has under these keys, absolute. */
+export function pathsIn(config: unknown, pathKeys: readonly PathKey[]): Paths {
+  const paths: Paths = { read: [], write: [] };
+  for (const { keys, access } of pathKeys) {
+    for (const value of valuesAt(config, keys)) if (typeof value === "string") paths[access].push(resolve(value));
+  }
+  return paths;
+}
+
+function valuesAt(value: unknown, keys: readonly string[]): unknown[] {
+  const [key, ...rest] = keys;
+  if (key === undefined) return Array.isArray(value) ? value : [value];
+  if (typeof value !== "object" || value === null) return [];
+  if (key === "*") return Object.values(value).flatMap((one) => valuesAt(one, rest));
+  return Object.hasOwn(value, key) ? valuesAt((value as { [key: string]: unknown })[key], rest) : [];
+}
+
+/** The folders above `path` that are not there: who may write it may make them. */
+export function missingAbove(path: string): string[] {
+  const missing: string[] = [];
+  for (let folder = dirname(path); !existsSync(folder); folder = dirname(folder)) missing.push(folder);
+  return missing;
+}

@@ -42,22 +42,31 @@ const MAKE: { readonly [column: string]: Make } = {
   counter_error_list: () => "[]",
 };
 
-/** Makes the rows of a table, in the order of its columns. */
-export function rowMaker(
-  dialect: Dialect,
-  table: Table,
-): (counter: AggregateCounter, group: AggregateGroup) => Value[] {
-  // Codes begin at 0.
-  const makers = table.columns.map(({ name }) => MAKE[name] ?? (() => 0));
+/** A counter, and the group that it belongs to. */
+export interface Counted {
+  readonly counter: AggregateCounter;
+  readonly group: AggregateGroup;
+}
+
+/** The values of each column of a table, for these rows. */
+export function columnValues(dialect: Dialect, table: Table, rows: readonly Counted[]): Value[][] {
+  const values = table.columns.map(({ name }) => {
+    const make = MAKE[name];
+    // Codes begin at 0.
+    return make ? rows.map(({ counter, group }) => make(counter, group, dialect)) : zeros(rows.length);
+  });
   const places = new Map(table.columns.map(({ name }, i) => [name, i]));
-  return (counter, group) => {
-    const row = makers.map((make) => make(counter, group, dialect));
+  for (const [row, { counter }] of rows.entries()) {
     for (const { code, count } of counter.errors) {
       const column = codeColumn(Number(code));
-      if (column !== null) (row[places.get(column)!] as number) += count;
+      if (column !== null) (values[places.get(column)!]![row] as number) += count;
     }
-    return row;
-  };
+  }
+  return values;
+}
+
+function zeros(size: number): Value[] {
+  return new Array<Value>(size).fill(0);
 }
 
 /** Tyk Pump's id; a hash of it where it is longer than a key may be. */

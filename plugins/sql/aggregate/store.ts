@@ -1,9 +1,9 @@
-import { type AggregateCounter, type AggregateGroup, type AggregateKind, combine } from "@sluice/sdk/aggregate";
-import type { Database, Session, Until } from "../database/database.ts";
-import type { Table } from "../database/dialect.ts";
+import { type AggregateGroup, type AggregateKind, combine } from "@sluice/sdk/aggregate";
+import type { Database, Session, Until, Value } from "../database/database.ts";
+import type { Dialect, Table } from "../database/dialect.ts";
 import { ensureIndex, insertRows, migrate, shardsOf } from "../database/schema.ts";
 import { MARKS } from "../watermarks/table.ts";
-import { rowMaker } from "./rows.ts";
+import { type Counted, columnValues } from "./rows.ts";
 import { aggregateTable, dimensionIndex, tableName } from "./table.ts";
 import { addUp } from "./upsert.ts";
 
@@ -64,20 +64,20 @@ export class AggregateStore {
 
   async #add(session: Session, table: Table, places: readonly Place[]): Promise<void> {
     const { dialect } = this.database;
-    const names = table.columns.map(({ name }) => name);
     const conflict = addUp(dialect, table);
-    const make = rowMaker(dialect, table);
-    const most = Math.min(this.#options.rows, Math.floor(dialect.maxParameters / names.length));
+    const parameters = dialect.insertColumns ? 1 : table.columns.length;
+    const most = Math.min(this.#options.rows, Math.floor(dialect.maxParameters / parameters));
     for (let i = 0; i < places.length; ) {
-      const rows = [];
-      for (; i < places.length && rows.length < most; ) {
+      const rows: Counted[] = [];
+      while (i < places.length && rows.length < most) {
         const { group, id } = places[i]!;
-        let counter: AggregateCounter = group.at(places[i]!.i);
+        let counter = group.at(places[i]!.i);
         // Ids are ambiguous, and a statement must not touch a row twice.
         while (places[++i]?.id === id) counter = combine(counter, places[i]!.group.at(places[i]!.i));
-        rows.push(make(counter, group));
+        rows.push({ counter, group });
       }
-      await session.query(`${insertRows(dialect, table.name, names, rows.length)} ${conflict}`, rows.flat());
+      const { sql, values } = insertOf(dialect, table, columnValues(dialect, table, rows));
+      await session.query(`${sql} ${conflict}`, values);
     }
   }
 
@@ -93,6 +93,13 @@ export class AggregateStore {
     this.#ready.set(day, table);
     return table;
   }
+}
+
+function insertOf(dialect: Dialect, table: Table, columns: readonly Value[][]): { sql: string; values: Value[] } {
+  if (dialect.insertColumns) return dialect.insertColumns(table, columns);
+  const rows = columns[0]!.map((_, i) => columns.map((list) => list[i]!));
+  const names = table.columns.map(({ name }) => name);
+  return { sql: insertRows(dialect, table.name, names, rows.length), values: rows.flat() };
 }
 
 /** By day ("" where all have one table), in one order for all owners: no deadlock. */

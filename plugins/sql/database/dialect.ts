@@ -1,4 +1,5 @@
 /** What the databases differ in, as data and small functions. Nothing here connects. */
+import type { Value } from "./database.ts";
 
 /** Kinds of columns: each dialect says which SQL type it is. */
 export type ColumnType =
@@ -47,6 +48,11 @@ export interface Dialect {
   onConflict(key: readonly string[], assignments: readonly string[]): string;
   /** In an assignment: the value that was to be inserted. */
   incoming(column: string): string;
+  /**
+   * INSERT of many rows with one parameter a column, where the database can unfold lists: for many rows a fraction of the price of one
+   * a value. `columns` has the values of each column of the table, in order.
+   */
+  insertColumns?(table: Table, columns: readonly (readonly Value[])[]): { sql: string; values: Value[] };
   /** The least or greatest of two expressions. */
   least(a: string, b: string): string;
   greatest(a: string, b: string): string;

@@ -1,0 +1,44 @@
+import type { Value } from "../database.ts";
+import { quoteTable, type Table } from "../dialect.ts";
+import { postgresDialect } from "./dialect.ts";
+
+/**
+ * INSERT from arrays, one a column, and one value for a column that has the same in all rows. An array's text form is in
+ * https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO.
+ */
+export function insertColumns(table: Table, columns: readonly (readonly Value[])[]): { sql: string; values: Value[] } {
+  const values: Value[] = [];
+  const arrays: string[] = [];
+  const names: string[] = [];
+  const selected = table.columns.map(({ type }, i) => {
+    const list = columns[i]!;
+    const [first] = list;
+    const cast = `$${values.length + 1}::${postgresDialect.types[type]}`;
+    if (list.every((value) => value === first)) {
+      values.push(first!);
+      return cast;
+    }
+    values.push(arrayText(list));
+    arrays.push(`${cast}[]`);
+    names.push(`c${i}`);
+    return `c${i}`;
+  });
+  // One row has no arrays at all.
+  const from = arrays.length === 0 ? "" : ` FROM unnest(${arrays.join(",")}) AS lists(${names.join(",")})`;
+  const into = table.columns.map(({ name }) => postgresDialect.quote(name)).join(",");
+  const sql = `INSERT INTO ${quoteTable(postgresDialect, table.name)} (${into}) SELECT ${selected.join(",")}${from}`;
+  return { sql, values };
+}
+
+function arrayText(list: readonly Value[]): string {
+  let text = "{";
+  for (let i = 0; i < list.length; i++) text += `${i === 0 ? "" : ","}${elementText(list[i]!)}`;
+  return `${text}}`;
+}
+
+const SPECIAL = /["\\]/;
+
+function elementText(value: Value): string {
+  if (typeof value !== "string") return String(value ?? "NULL");
+  return SPECIAL.test(value) ? `"${value.replace(/["\\]/g, "\\$&")}"` : `"${value}"`;
+}

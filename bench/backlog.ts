@@ -9,8 +9,18 @@ const STAGED = "bench:staged";
 const SEED = 20;
 const PIECE = 1000;
 
+/** Where a pump that is measured gets its records from. */
+export interface Source {
+  /** Its `analytics_storage_config`. */
+  readonly storage: object;
+  /** Gets so many records ready, and clears what an earlier run left. */
+  stage(records: number): Promise<void>;
+  /** They appear, all at once. */
+  push(): Promise<void>;
+}
+
 /** A Redis of our own, and backlogs in it. */
-export class Backlog {
+export class Backlog implements Source {
   readonly redis: TestRedis;
   readonly #make = recordMaker(SEED);
   #made = 0;
@@ -21,6 +31,10 @@ export class Backlog {
 
   static async start(): Promise<Backlog> {
     return new Backlog(await startRedis());
+  }
+
+  get storage(): object {
+    return { host: this.redis.host, port: this.redis.port };
   }
 
   /** So many records, made once: the first `records` of them are the same in all runs. */

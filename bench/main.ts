@@ -15,6 +15,7 @@ import { micro } from "./scenarios/micro.ts";
 import { prometheus } from "./scenarios/prometheus.ts";
 import { sql } from "./scenarios/sql.ts";
 import { start } from "./scenarios/start.ts";
+import { topology } from "./scenarios/topology.ts";
 import { type Figure, printFigures } from "./table.ts";
 
 const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
@@ -26,6 +27,7 @@ const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
   start,
   latency,
   isolation,
+  topology,
   micro,
 };
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { formatLock, readLock } from "../core/plugins/lock.ts";
 import { lockFolder } from "../core/plugins/lock-folder.ts";
 import { freePort } from "../test/support/redis.ts";
-import type { Backlog } from "./backlog.ts";
+import type { Source } from "./backlog.ts";
 import { csvRows } from "./csv-rows.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -80,7 +80,7 @@ export interface Run {
  * that each of them arrived.
  */
 export async function runPump(
-  backlog: Backlog,
+  backlog: Source,
   sinks: Sinks,
   records: number,
   push: () => Promise<void> = () => backlog.push(),
@@ -111,7 +111,7 @@ export async function runPump(
   }
 }
 
-async function pumpConf({ redis: { host, port } }: Backlog, sinks: Sinks, folder: string, addresses: Addresses) {
+async function pumpConf({ storage }: Source, sinks: Sinks, folder: string, addresses: Addresses) {
   const pumps = Object.entries(sinks).map(([name, sink]) => {
     const { type } = sink;
     if ("meta" in sink) return [name, { type, meta: sink.meta }];
@@ -120,7 +120,7 @@ async function pumpConf({ redis: { host, port } }: Backlog, sinks: Sinks, folder
     return [name, { type, meta: type in meta ? meta[type as keyof typeof meta] : { file: path } }];
   });
   return {
-    analytics_storage_config: { type: "redis", host, port },
+    analytics_storage_config: storage,
     dont_purge_uptime_data: true,
     health_check_endpoint_port: await freePort(),
     pumps: Object.fromEntries(pumps),

@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { CheckOptions } from "./check.ts";
+import type { ConfigPrintOptions } from "./config-print.ts";
 import { EXIT } from "./errors.ts";
 import { version } from "./version.ts";
 
@@ -68,6 +70,19 @@ function createProgram(done: (code: number) => void): Command {
     const { demo } = await import("./demo.ts");
     done(await demo(options));
   });
+  addCheck(program).action(async (options: CheckOptions) => {
+    const { check } = await import("./check.ts");
+    done(await check(options));
+  });
+  const config = program.command("config").description("what is configured, and what can be");
+  addConfigPrint(config).action(async (options: ConfigPrintOptions) => {
+    const { configPrint } = await import("./config-print.ts");
+    done(await configPrint(options));
+  });
+  addConfigSchema(config).action(async (options: { conf?: string }) => {
+    const { configSchema } = await import("./config-schema.ts");
+    done(await configSchema(options));
+  });
   return program;
 }
 
@@ -75,6 +90,7 @@ const HELP_END = `
 Examples:
   sluice start                      a demo, where there is no pump.conf: nothing else is needed
   sluice start -c pump.conf         the pump, configured as Tyk Pump is
+  sluice check -c pump.conf         what is wrong with that file, and does all answer?
   sluice demo --records 100000      how fast is this machine?
 
 Without a command, flags are read as Tyk Pump reads them: sluice -c pump.conf
@@ -85,7 +101,7 @@ function addStart(program: Command): Command {
     .command("start")
     .description("run the pump in the foreground; without any configuration, a demo of it")
     .allowExcessArguments(false)
-    .addOption(once(new Option("-c, --conf <file>", "configuration file (default: pump.conf, if it is there)")))
+    .addOption(conf())
     .option("--rate <n>", "records a second in the demo without configuration", positive, 500)
     .option("--demo <org>", "write demo data of this organisation through the configured sinks, and exit")
     .option("--demo-api <id>", "API of the demo data (default: one of three)")
@@ -115,6 +131,38 @@ function addDemo(program: Command): Command {
     .addOption(once(new Option("-c, --conf <file>", "deliver to the sinks of this file (default: CSV and errors)")))
     .option("--seed <n>", "the same seed gives the same records", cut)
     .option("--debug", "log at level debug, and show where errors come from");
+}
+
+function addCheck(program: Command): Command {
+  return program
+    .command("check")
+    .description("say all that is wrong with the configuration, at once, and try its connections; writes nothing")
+    .allowExcessArguments(false)
+    .addOption(conf())
+    .option("--offline", "connect to nothing")
+    .option("--json", "print JSON");
+}
+
+function addConfigPrint(config: Command): Command {
+  return config
+    .command("print")
+    .description("show every value in force and where it came from; secrets are masked")
+    .allowExcessArguments(false)
+    .addOption(conf())
+    .option("--set", "leave out what only has its default")
+    .option("--json", "print JSON");
+}
+
+function addConfigSchema(config: Command): Command {
+  return config
+    .command("schema")
+    .description("print the JSON schema of pump.conf with the plugins that are installed, for editors")
+    .allowExcessArguments(false)
+    .addOption(conf());
+}
+
+function conf(): Option {
+  return once(new Option("-c, --conf <file>", "configuration file (default: pump.conf, if it is there)"));
 }
 
 /** A second -c is more likely a mistake than a wish; Tyk Pump refuses it too. */

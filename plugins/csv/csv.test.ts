@@ -186,3 +186,19 @@ test("what the disk does not take is tried again, and says why", async () => {
   expect(sink.waiting?.error?.code).toBe("SLUICE_SINK_RETRYABLE");
   await sink.close();
 });
+
+describe("a dry run", () => {
+  const check = (csv_dir: string) => csv.check!({ config: { csv_dir, plain_numbers: false } } as never);
+
+  test("says whether the folder is there or will be made, and makes nothing", async () => {
+    expect(await check(folder)).toBe(`${folder} can be written`);
+    expect(await check(join(folder, "a/b"))).toBe(`${join(folder, "a/b")} will be made`);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("fails where a file stands in the way", async () => {
+    writeFileSync(join(folder, "file"), "");
+    await expect(check(join(folder, "file"))).rejects.toMatchObject({ code: "SLUICE_SINK_FATAL" });
+    await expect(check(join(folder, "file/below"))).rejects.toMatchObject({ code: "SLUICE_SINK_FATAL" });
+  });
+});

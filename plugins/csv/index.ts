@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { defineSink, encode, Type } from "@sluice/sdk";
 import { FIELDS, HEADER } from "./columns.ts";
 import { HourlyFile } from "./hourly-file.ts";
+import { tryFolder } from "./try-folder.ts";
 
 /** One file an hour, one row a record. */
 export default defineSink({
@@ -24,6 +25,7 @@ export default defineSink({
   batch: { records: 2000, bytes: 4 << 20, linger: 0 },
   // Rows are encoded while the system takes those before them.
   concurrency: 2,
+  check: async ({ config }) => tryFolder(resolve(config.csv_dir)),
   async open({ config, log }) {
     const file = new HourlyFile(resolve(config.csv_dir), HEADER, log);
     file.prepare();

@@ -4,6 +4,7 @@ import { defineSink, Type } from "@sluice/sdk";
 export default defineSink({
   type: "dummy",
   config: Type.Object({}, { additionalProperties: true }),
+  check: async () => "it discards every record",
   async open({ name, log }) {
     log.warn(`The sink ${name} discards every record that it is given: use it for tests only`);
     return {

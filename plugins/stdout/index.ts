@@ -23,6 +23,7 @@ export default defineSink({
       Type.String({ env: "ENVPREFIX", description: "Prefix of the environment variables of this sink." }),
     ),
   }),
+  check: async ({ config }) => `lines of ${config.format === "json" ? "JSON" : "text"}`,
   async open({ config }) {
     const name = config.log_field_name || FIELD_NAME;
     const json = config.format === "json";

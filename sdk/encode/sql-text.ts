@@ -73,20 +73,28 @@ export function writeSqlText(
  * `copyText` in csv-text.ts.
  */
 function copyPlain(from: DataView, start: number, size: number, to: DataView, o: number): boolean {
+  if (size < 4) return copyFew(from, start, size, to, o);
   let alarm = 0;
-  let i = 0;
-  for (const last = size - 4; i <= last; i += 4) {
+  const last = size - 4;
+  for (let i = 0; i < last; i += 4) {
     const word = from.getInt32(start + i, true);
     to.setInt32(o + i, word, true);
     alarm |= (word - 0x10101010) | word | ((word ^ 0x5c5c5c5c) - 0x01010101) | ((word ^ 0x27272727) - 0x01010101);
   }
-  let odd = 0;
-  for (; i < size; i++) {
+  const word = from.getInt32(start + last, true);
+  to.setInt32(o + last, word, true);
+  alarm |= (word - 0x10101010) | word | ((word ^ 0x5c5c5c5c) - 0x01010101) | ((word ^ 0x27272727) - 0x01010101);
+  return (alarm & HIGH_BITS) === 0;
+}
+
+function copyFew(from: DataView, start: number, size: number, to: DataView, o: number): boolean {
+  let unsure = 0;
+  for (let i = 0; i < size; i++) {
     const byte = from.getUint8(start + i);
     to.setUint8(o + i, byte);
-    odd |= UNSURE[byte]!;
+    unsure |= UNSURE[byte]!;
   }
-  return (alarm & HIGH_BITS) === 0 && odd === 0;
+  return unsure === 0;
 }
 
 const UNSURE = Uint8Array.from({ length: 256 }, (_, byte) =>

@@ -1,4 +1,5 @@
 import type { Leaf } from "../record/fields.ts";
+import { INT_SIZE, intAt } from "../record/msgpack.ts";
 import { timeOf } from "../record/reader.ts";
 import type { RecordTable } from "../record/table.ts";
 import { Civil, ZERO_SECONDS } from "../record/time.ts";
@@ -33,7 +34,18 @@ export class SqlTimes {
   }
 
   write(to: DataView, o: number, table: RecordTable, row: number, leaf: Leaf): number {
+    const { bytes } = table;
+    const p = table.slots[row * table.stride + leaf.slot]!;
+    if (p !== 0 && !table.protobuf) {
+      const nanos = intAt(bytes, p + 1 + INT_SIZE[bytes[p + 1]!]!);
+      // Others are carried over into the seconds.
+      if (nanos >= 0 && nanos < 1e9) return this.put(to, o, intAt(bytes, p + 1), nanos);
+    }
     const { seconds, nanos } = timeOf(table, row, leaf);
+    return this.put(to, o, seconds, nanos);
+  }
+
+  private put(to: DataView, o: number, seconds: number, nanos: number): number {
     if (seconds === ZERO_SECONDS && nanos === 0 && this.zero !== null) return writeAscii(to, o, this.zero);
     if (seconds < ZERO_SECONDS) return writeAscii(to, o, this.beforeChrist(seconds));
     const micros = (nanos / 1000) | 0;

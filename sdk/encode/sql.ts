@@ -7,7 +7,7 @@ import type { AnalyticsRecord, Field } from "../record/types.ts";
 import { writeIntegerOf } from "./integers.ts";
 import { goJson, goMapJson } from "./json-text.ts";
 import { JsonPlace, writeProtoTexts, writeTextMap, writeTexts } from "./json-values.ts";
-import { writeAscii, writeUint } from "./numbers.ts";
+import { writeAscii, writeFloat, writeUint } from "./numbers.ts";
 import { type Output, viewOf } from "./output.ts";
 import { type Encoder, mostCopies, pagesOf, type RowWriter } from "./pages.ts";
 import { escapeInPlace, type SqlFormat, writeSqlText } from "./sql-text.ts";
@@ -135,7 +135,7 @@ class SqlRows implements RowWriter<AnalyticsRecord> {
         // Databases know what is no finite number by its name, which is a text.
         const name = quote !== 0 && !Number.isFinite(value);
         if (name) out[o++] = quote;
-        o = writeAscii(to, o, String(value));
+        o = writeFloat(to, o, value);
         if (name) out[o++] = quote;
       } else {
         if (op === COMPUTED) {

@@ -79,7 +79,8 @@ test("every problem of a configuration is told at once, and nothing starts", asy
   const { code, err } = await sluice(["-c", "bad.conf"]);
   expect(code).toBe(1);
   expect(err).toContain("nonesuch");
-  for (const sink of ["a", "b"]) expect(err).toMatch(new RegExp(`level=error message="bad\\.conf:1 pumps\\.${sink}`));
+  for (const sink of ["a", "b"])
+    expect(err).toMatch(new RegExp(`level=error message="bad\\.conf:1:\\d+ pumps\\.${sink}`));
   expect(err).toMatch(/level=fatal message="Not started: see the errors above"/);
 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { loadConfig } from "./load.ts";
+import { readConfig } from "./load.ts";
 import { stopsTheStart } from "./problem.ts";
 
 /** What Tyk Pump v1.16.0 did with a configuration. */
@@ -47,7 +47,9 @@ const DIFFERENT: { [name: string]: Difference } = {
   "storage-use-ssl-to-plain-port": { why: "ends there; tries for ever here", sinks: CSV },
   "storage-cluster-on-single": { why: "ends there; tries for ever here", sinks: CSV },
   "storage-sentinel-no-address": { why: "ends there; tries for ever here", sinks: CSV },
-  "kv-stores-block": { why: "newer versions resolve it; not built yet: refused", sinks: null },
+  "kv-reference-in-string": { why: "newer versions resolve it, and this has no store", sinks: null },
+  "kv-marker-mid-string-harmless": { why: "newer versions refuse it: a reference is not closed", sinks: null },
+  "kv-stores-block": { why: "newer versions resolve it", sinks: CSV },
   "health-name-with-leading-slash": { why: "unreachable there; the slash is dropped here", sinks: CSV },
 };
 
@@ -72,7 +74,7 @@ function filled(text: string, dir: string): string {
   return text.replace(/\$\{([A-Z]+|[A-Z]+_PORT)\}/g, (_, name: string) => values[name] ?? "1");
 }
 
-function load(one: Case) {
+async function load(one: Case) {
   const cwd = join(folder, one.name);
   mkdirSync(cwd, { recursive: true });
   for (const [name, content] of Object.entries(one.files ?? {})) {
@@ -84,7 +86,7 @@ function load(one: Case) {
   }
   const env = Object.fromEntries(Object.entries(one.env).map(([name, value]) => [name, filled(value, cwd)]));
   const [, file] = one.args;
-  return { cwd, ...loadConfig({ ...(file ? { file: filled(file, cwd) } : {}), env, cwd, lockFile }) };
+  return { cwd, ...(await readConfig({ ...(file ? { file: filled(file, cwd) } : {}), env, cwd, lockFile })) };
 }
 
 describe.each([SMALL, FULL].filter((file) => existsSync(file)))("recorded cases of %s", (file) => {
@@ -99,8 +101,8 @@ describe.each([SMALL, FULL].filter((file) => existsSync(file)))("recorded cases 
       expect(Object.keys(DIFFERENT).filter((name) => !cases.some((one) => one.name === name))).toEqual([]);
   });
 
-  test.each(inScope.filter(({ name }) => !(name in DIFFERENT)))("$name", (one) => {
-    const { cwd, config, problems } = load(one);
+  test.each(inScope.filter(({ name }) => !(name in DIFFERENT)))("$name", async (one) => {
+    const { cwd, config, problems } = await load(one);
     const { running, pumps = [], health, records = {} } = one.observed;
     const busy = one.name === "health-port-in-use";
     expect(!stopsTheStart(problems), JSON.stringify(problems)).toBe(running || busy);
@@ -124,8 +126,8 @@ describe.each([SMALL, FULL].filter((file) => existsSync(file)))("recorded cases 
     if (alive !== undefined && !braces && !alive.startsWith("/debug")) expect(`/${config.health.endpoint}`).toBe(alive);
   });
 
-  test.each(inScope.filter(({ name }) => name in DIFFERENT))("$name, deliberately different", (one) => {
-    const { config, problems } = load(one);
+  test.each(inScope.filter(({ name }) => name in DIFFERENT))("$name, deliberately different", async (one) => {
+    const { config, problems } = await load(one);
     const starting = stopsTheStart(problems) ? null : config.sinks.map((sink) => sink.name);
     expect(starting, JSON.stringify(problems)).toEqual(DIFFERENT[one.name]?.sinks);
   });

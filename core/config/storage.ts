@@ -1,3 +1,4 @@
+import { accessSync, constants } from "node:fs";
 import type { Address, IamConfig, RedisLogConfig, TlsConfig, TlsVersion } from "./config.ts";
 import type { Draft } from "./draft.ts";
 import { parseDuration } from "./scalars.ts";
@@ -108,6 +109,7 @@ function tlsOf(storage: Storage, draft: Draft): TlsConfig | undefined {
     });
   }
   const pair = certFile !== "" && keyFile !== "";
+  for (const key of pair ? TLS_FILES : TLS_FILES.slice(0, 1)) readable(key, storage[key], draft);
   return {
     caFile: storage.ssl_ca_file,
     certFile: pair ? certFile : "",
@@ -116,6 +118,21 @@ function tlsOf(storage: Storage, draft: Draft): TlsConfig | undefined {
     minVersion,
     maxVersion,
   };
+}
+
+const TLS_FILES = ["ssl_ca_file", "ssl_cert_file", "ssl_key_file"] as const;
+
+function readable(key: string, file: string, draft: Draft): void {
+  if (file === "") return;
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      path: `${PATH}.${key}`,
+      message: `The file of ${PATH}.${key} cannot be read (${(error as NodeJS.ErrnoException).code}).`,
+      mend: "Correct the path, or give Sluice's user the right to read it.",
+    });
+  }
 }
 
 function tlsVersion(key: string, text: string, otherwise: TlsVersion, draft: Draft): TlsVersion {

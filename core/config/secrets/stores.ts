@@ -31,7 +31,7 @@ export function readStores(
   if (text !== undefined) {
     const json = parseJson(text);
     if ("fault" in json || json.kind !== "object") {
-      draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      draft.report("SLUICE_CONFIG_BAD_VALUE", WARNING, {
         place: VARIABLE,
         message: "The value must be a JSON object of secret stores by name.",
         mend: 'Write {"name": {"type": …, "config": {…}}}.',
@@ -44,6 +44,8 @@ export function readStores(
 }
 
 const ERROR = { severity: "error" } as const;
+/** As other variables that cannot be read; a reference that needs it is an error of its own. */
+const WARNING = { severity: "warning" } as const;
 
 function readStore(name: string, json: Json, place: Place, variables: Variables, draft: Draft): StoreSettings {
   const path = `kv.stores.${name}`;

@@ -1,11 +1,16 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import Sqlite from "better-sqlite3";
 import type { Result, Row, Value } from "../database.ts";
 import type { Connection, Driver, Fault } from "../driver.ts";
 import { sqliteDialect } from "./dialect.ts";
 import { sqliteLoader } from "./loader.ts";
 
-/** How long to wait for another process that writes: the thread waits with it, so not for long. */
-const BUSY_MS = 1000;
+/** How long to wait for another connection that writes. */
+const BUSY_MS = 5000;
+/** How long SQLite itself waits: the thread waits with it. */
+const BLOCK_MS = 20;
+/** Often enough to begin between two transactions of one that writes without a pause. */
+const LOOK_MS = 3;
 
 /** By result code: https://www.sqlite.org/rescode.html */
 const FAULTS: readonly (readonly [code: RegExp, fault: Fault])[] = [
@@ -18,16 +23,34 @@ function sqliteFault(error: unknown): Fault {
   return FAULTS.find(([pattern]) => pattern.test(code))?.[1] ?? "retryable";
 }
 
+/** Tries until no other connection is in the way, without holding up the thread. */
+async function patiently<T>(run: () => T): Promise<T> {
+  const end = performance.now() + BUSY_MS;
+  for (;;) {
+    try {
+      return run();
+    } catch (error) {
+      if (!/^SQLITE_BUSY/.test((error as { code?: string }).code ?? "") || performance.now() > end) throw error;
+    }
+    await sleep(LOOK_MS);
+  }
+}
+
 export class SqliteConnection implements Connection {
   readonly database: Sqlite.Database;
   usable = true;
   readonly #statements = new Map<string, Sqlite.Statement>();
 
   constructor(file: string) {
-    this.database = new Sqlite(file, { timeout: BUSY_MS });
-    this.database.pragma("journal_mode = WAL");
-    // With WAL this loses no commit when the process dies; the last ones only when the machine does.
-    this.database.pragma("synchronous = FULL");
+    this.database = new Sqlite(file, { timeout: BLOCK_MS });
+    try {
+      this.database.pragma("journal_mode = WAL");
+      // With WAL this loses no commit when the process dies; the last ones only when the machine does.
+      this.database.pragma("synchronous = FULL");
+    } catch (error) {
+      this.database.close();
+      throw error;
+    }
   }
 
   /** Prepared once. */
@@ -42,14 +65,16 @@ export class SqliteConnection implements Connection {
   }
 
   async query(sql: string, values: readonly Value[] = []): Promise<Result> {
-    const statement = this.statement(sql);
     const bound = values.map((value) => (typeof value === "boolean" ? Number(value) : value));
-    if (statement.reader) return { rows: statement.all(bound) as Row[], changed: 0 };
-    return { rows: [], changed: statement.run(bound).changes };
+    return patiently(() => {
+      const statement = this.statement(sql);
+      if (statement.reader) return { rows: statement.all(bound) as Row[], changed: 0 };
+      return { rows: [], changed: statement.run(bound).changes };
+    });
   }
 
   async begin(): Promise<void> {
-    this.statement("BEGIN IMMEDIATE").run();
+    await patiently(() => this.statement("BEGIN IMMEDIATE").run());
   }
 
   async commit(): Promise<void> {
@@ -74,7 +99,7 @@ export class SqliteConnection implements Connection {
 export function sqliteDriver(file: string): Driver<SqliteConnection> {
   return {
     dialect: sqliteDialect,
-    connect: async () => new SqliteConnection(file),
+    connect: () => patiently(() => new SqliteConnection(file)),
     fault: sqliteFault,
     loader: sqliteLoader,
   };

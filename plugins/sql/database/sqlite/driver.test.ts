@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { type SqliteConnection, sqliteDriver } from "./driver.ts";
+
+async function connections(n: number): Promise<SqliteConnection[]> {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-sqlite-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const driver = sqliteDriver(join(folder, "a.db"));
+  const open = await Promise.all(Array.from({ length: n }, () => driver.connect()));
+  onTestFinished(() => Promise.all(open.map((one) => one.close())).then(() => undefined));
+  return open;
+}
+
+test("who begins while another connection writes waits for it, and holds nothing else up", async () => {
+  const [one, two] = await connections(2);
+  await one!.query("CREATE TABLE t (n integer)");
+  await one!.begin();
+  await one!.query("INSERT INTO t VALUES (1)");
+  let begun = false;
+  const waiting = two!.begin().then(() => {
+    begun = true;
+  });
+  let turns = 0;
+  while (turns < 20) await new Promise((resolve) => setTimeout(resolve, ++turns && 1));
+  expect(begun).toBe(false);
+  await one!.commit();
+  await waiting;
+  expect((await two!.query("SELECT n FROM t")).rows).toEqual([{ n: 1 }]);
+  await two!.rollback();
+});
+
+test("some that write without a pause all get their turn", async () => {
+  const all = await connections(3);
+  await all[0]!.query("CREATE TABLE t (n integer)");
+  const write = async (connection: SqliteConnection) => {
+    for (let i = 0; i < 50; i++) {
+      await connection.begin();
+      await connection.query("INSERT INTO t VALUES (?)", [i]);
+      await connection.commit();
+    }
+  };
+  await Promise.all(all.map(write));
+  expect((await all[0]!.query("SELECT COUNT(*) AS n FROM t")).rows).toEqual([{ n: 150 }]);
+});

@@ -1,0 +1,3 @@
+export function create(_name: string): number {
+  return 0;
+}

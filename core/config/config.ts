@@ -23,7 +23,7 @@ export interface RedisLogConfig {
   /** The nodes are Sentinels, and know where this master is. */
   sentinel?: { master: string; password: string } | undefined;
   /** The nodes are of a cluster. */
-  cluster?: boolean | undefined;
+  cluster?: boolean;
   username: string;
   password: string;
   database: number;

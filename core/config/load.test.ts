@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import type { RedisLogConfig } from "./config.ts";
 import { demoConfig, loadConfig } from "./load.ts";
 import { formatProblem, PROBLEM_CODES, stopsTheStart } from "./problem.ts";
 import type { Environment } from "./variables.ts";
@@ -39,6 +40,7 @@ describe("files", () => {
       nodes: [{ host: "127.0.0.1", port: 6379 }],
       username: "",
       password: "",
+      cluster: false,
       database: 0,
       timeoutMs: 5000,
       keyPrefix: "analytics-",
@@ -260,6 +262,77 @@ describe("variables", () => {
     });
     expect(problems).toEqual([]);
     expect(config.log).toMatchObject({ nodes: [{ port: 3 }], password: "p" });
+  });
+
+  test("Sentinels, a cluster, TLS and tokens, as Tyk Pump names them", () => {
+    const log = (storage: object) => {
+      const { config, problems } = load({ ...csv, analytics_storage_config: storage });
+      return {
+        ...(config.log as RedisLogConfig),
+        problems: problems.map(({ severity, message }) => `${severity} ${message}`),
+      };
+    };
+    const addrs = ["a:1", "[::1]:2"];
+    const nodes = [
+      { host: "a", port: 1 },
+      { host: "::1", port: 2 },
+    ];
+    expect(log({ addrs, master_name: "m", sentinel_password: "p", enable_cluster: true })).toMatchObject({
+      nodes,
+      sentinel: { master: "m", password: "p" },
+      cluster: false,
+      problems: [],
+    });
+    expect(log({ master_name: "m" })).toMatchObject({ nodes: [{ host: "127.0.0.1", port: 26379 }], problems: [] });
+    const cluster = log({ addrs, enable_cluster: true, database: 3 });
+    expect(cluster).toMatchObject({
+      nodes,
+      cluster: true,
+      database: 0,
+      problems: [expect.stringMatching(/has no effect/)],
+    });
+    expect(log({ hosts: { a: 1, b: 2 }, enable_cluster: true }).nodes).toHaveLength(2);
+    expect(log({ addrs })).toMatchObject({
+      nodes: nodes.slice(0, 1),
+      problems: [expect.stringMatching(/names 2 nodes; only a:1 is used/)],
+    });
+
+    expect(log({ ssl_min_version: "9", ssl_ca_file: "ca" })).toMatchObject({ tls: undefined, problems: [] });
+    const files = { ssl_ca_file: "ca", ssl_cert_file: "cert", ssl_key_file: "key" };
+    expect(log({ redis_use_ssl: true, redis_ssl_insecure_skip_verify: true, ...files }).tls).toEqual({
+      ...{ caFile: "ca", certFile: "cert", keyFile: "key", insecure: true },
+      ...{ minVersion: "TLSv1.2", maxVersion: "TLSv1.3" },
+    });
+    expect(log({ use_ssl: true, ssl_cert_file: "cert" })).toMatchObject({
+      tls: { certFile: "" },
+      problems: [expect.stringMatching(/together/)],
+    });
+    expect(log({ use_ssl: true, ssl_min_version: "1.0", ssl_max_version: "1.1" }).tls).toMatchObject({
+      minVersion: "TLSv1",
+      maxVersion: "TLSv1.1",
+    });
+    expect(log({ use_ssl: true, ssl_min_version: "1.3", ssl_max_version: "1.2" }).problems).toEqual([
+      expect.stringMatching(/^error.*above/),
+    ]);
+    expect(log({ use_ssl: true, ssl_max_version: "2" }).problems).toEqual([
+      expect.stringMatching(/^error.*one of 1.0, 1.1, 1.2, 1.3/),
+    ]);
+
+    const iam_auth = { enabled: true, provider: " GCP ", service_account: "me" };
+    const iam = { provider: "gcp", serviceAccount: "me", refreshBeforeMs: 300_000 };
+    expect(log({ use_ssl: true, iam_auth })).toMatchObject({ iam, problems: [] });
+    const half = { ...iam_auth, token_refresh_before_expiry: "1m30s" };
+    expect(log({ iam_auth: half })).toMatchObject({
+      iam: { refreshBeforeMs: 90_000 },
+      problems: [expect.stringMatching(/^warning.*in the clear/)],
+    });
+    expect(log({ use_ssl: true, iam_auth: { enabled: true, provider: "aws" } }).problems).toEqual([
+      expect.stringMatching(/^error.*must be "gcp"/),
+    ]);
+    for (const text of ["5", "-1m", "soon"]) {
+      const bad = { ...iam_auth, token_refresh_before_expiry: text };
+      expect(log({ use_ssl: true, iam_auth: bad }).problems).toEqual([expect.stringMatching(/^error.*no duration/)]);
+    }
   });
 
   test("a wrong address in the file is forgiven where a variable mends it, and an error where none does", () => {

@@ -41,8 +41,8 @@ export function redisLog(storage: Storage, draft: Draft): RedisLogConfig {
   return {
     engine: "redis",
     nodes: addresses(storage, draft),
-    ...(sentinel && { sentinel: { master: storage.master_name, password: storage.sentinel_password } }),
-    ...(cluster && { cluster }),
+    sentinel: sentinel ? { master: storage.master_name, password: storage.sentinel_password } : undefined,
+    cluster,
     username: storage.username,
     password: storage.password,
     database: cluster ? 0 : storage.database,

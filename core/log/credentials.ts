@@ -1,3 +1,7 @@
+import type { IamConfig } from "../config/config.ts";
+import { LOG_ERROR_CODES, LogError } from "./errors.ts";
+import { type AccessToken, fetchGoogleToken } from "./google-token.ts";
+
 export interface Credential {
   /** Empty: the default user. */
   username: string;
@@ -16,4 +20,77 @@ export interface Credentials {
 
 export function fixedCredentials(credential: Credential): Credentials {
   return { get: async () => credential, watch: () => () => undefined, close: () => undefined };
+}
+
+/** The user of a token is always this one. */
+const USERNAME = "default";
+const FETCH_MS = 30_000;
+/** A refresh that failed is tried again, and none comes sooner, ms. */
+const RETRY_MS = 1000;
+
+/** Tokens of Google Cloud, each fetched once for all connections, and anew so long before it expires. */
+export function googleCredentials(
+  { serviceAccount, refreshBeforeMs }: IamConfig,
+  fetchToken: () => Promise<AccessToken> = () =>
+    fetchGoogleToken({ serviceAccount, env: process.env, timeoutMs: FETCH_MS }),
+): Credentials {
+  const watchers = new Set<(credential: Credential) => void>();
+  let current: AccessToken | null = null;
+  let fetching: Promise<AccessToken> | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  let closed = false;
+
+  const refreshIn = (ms: number) => {
+    if (timer !== null) clearTimeout(timer);
+    if (!closed) timer = setTimeout(refresh, Math.min(2 ** 31 - 1, Math.max(RETRY_MS, ms)));
+  };
+
+  const renew = (): Promise<AccessToken> => {
+    fetching ??= fetchToken()
+      .then((token) => {
+        const isNew = token.token !== current?.token;
+        current = token;
+        const left = token.expiresAt - Date.now();
+        // A metadata server gives the same token until shortly before its end.
+        refreshIn(left > refreshBeforeMs ? left - refreshBeforeMs : left / 2);
+        if (isNew) for (const changed of watchers) changed(credentialOf(token));
+        return token;
+      })
+      .finally(() => {
+        fetching = null;
+      });
+    return fetching;
+  };
+
+  const refresh = () => {
+    renew().catch(() => refreshIn(RETRY_MS));
+  };
+
+  return {
+    async get() {
+      // One that is about to expire is still good while the next is fetched; one that has expired is not.
+      if (current !== null && current.expiresAt > Date.now()) return credentialOf(current);
+      try {
+        return credentialOf(await renew());
+      } catch (error) {
+        throw new LogError(
+          LOG_ERROR_CODES.auth,
+          `No access token for Redis: ${(error as Error).message}. Check iam_auth, the account's rights and the metadata server.`,
+          error,
+        );
+      }
+    },
+    watch(changed) {
+      watchers.add(changed);
+      return () => watchers.delete(changed);
+    },
+    close() {
+      closed = true;
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+}
+
+function credentialOf({ token }: AccessToken): Credential {
+  return { username: USERNAME, password: token };
 }

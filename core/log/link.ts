@@ -1,13 +1,13 @@
 import type { Address, RedisLogConfig } from "../config/config.ts";
 import { openCluster } from "./cluster.ts";
 import type { Link, Send } from "./connection.ts";
-import { type Credentials, fixedCredentials } from "./credentials.ts";
+import { type Credentials, fixedCredentials, googleCredentials } from "./credentials.ts";
 import { openNode } from "./node.ts";
 import { sentinelLocator } from "./sentinel.ts";
 
 /** Connects nothing yet. `intercept` wraps every control command. */
 export function openLink(config: RedisLogConfig, intercept?: (send: Send) => Send): Link {
-  const credentials: Credentials = fixedCredentials(config);
+  const credentials: Credentials = config.iam ? googleCredentials(config.iam) : fixedCredentials(config);
   const nodeWith = (locate: () => Promise<Address>) => openNode({ config, credentials, locate, intercept });
   const link = config.sentinel
     ? nodeWith(sentinelLocator(config, config.sentinel))

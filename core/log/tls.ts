@@ -1,8 +1,12 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { type ConnectionOptions, getCACertificates } from "node:tls";
+import { type ConnectionOptions, DEFAULT_CIPHERS, getCACertificates } from "node:tls";
 import type { TlsConfig } from "../config/config.ts";
 import { LOG_ERROR_CODES, LogError } from "./errors.ts";
+
+/** As Node.js, but AES-128 first, as Go has it: a fifth less CPU on both sides than AES-256. */
+const FIRST = "TLS_AES_128_GCM_SHA256";
+const CIPHERS = [FIRST, ...DEFAULT_CIPHERS.split(":").filter((cipher) => cipher !== FIRST)].join(":");
 
 /** Options for a connection to `host`. Reads the files anew: renewed certificates count from then on. Throws LogError. */
 export function tlsOptions(config: TlsConfig, host: string): ConnectionOptions {
@@ -16,7 +20,7 @@ export function tlsOptions(config: TlsConfig, host: string): ConnectionOptions {
     minVersion,
     maxVersion,
     // By default OpenSSL refuses the hashes that the older versions need.
-    ...(minVersion < "TLSv1.2" && { ciphers: "DEFAULT@SECLEVEL=0" }),
+    ciphers: minVersion < "TLSv1.2" ? `${CIPHERS}:@SECLEVEL=0` : CIPHERS,
   };
 }
 

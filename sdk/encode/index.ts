@@ -1,6 +1,7 @@
 import { csvEncoder } from "./csv.ts";
 import { jsonEncoder } from "./json.ts";
 import { type SqlColumn, sqlEncoder } from "./sql.ts";
+import { sqlRows } from "./sql-rows.ts";
 import { COPY_TEXT, LOAD_DATA, SQL_VALUES } from "./sql-text.ts";
 import type { SqlTimeOptions } from "./sql-times.ts";
 
@@ -20,4 +21,6 @@ export const encode = {
   loadData: (columns: readonly SqlColumn[], times?: SqlTimeOptions) => sqlEncoder(columns, LOAD_DATA, times),
   /** `(…),(…)` for an INSERT of MySQL. */
   sqlValues: (columns: readonly SqlColumn[], times?: SqlTimeOptions) => sqlEncoder(columns, SQL_VALUES, times),
+  /** Values of the same rows, for a driver that takes these. */
+  sqlRows,
 };

@@ -183,11 +183,14 @@ class SqlRows implements RowWriter<AnalyticsRecord> {
   }
 }
 
-/** Lists of errors, and what of protobuf is not written from the wire: nil within is an empty list. */
-function jsonOf(value: unknown): string {
-  if (!Array.isArray(value)) {
-    const map = value as { [key: string]: string[] | null };
-    return goMapJson(Object.fromEntries(Object.entries(map).map(([key, list]) => [key, list ?? []])));
-  }
-  return goJson(value.map(({ message, path }) => ({ message, path: path ?? [] })));
+/** JSON of a list or map that is not nil; what is nil within it is empty. */
+export function jsonOf(value: unknown): string {
+  if (!Array.isArray(value)) return goMapJson(emptied(value as { [key: string]: string | string[] | null }));
+  return goJson(value.map((item) => (typeof item === "string" ? item : { ...item, path: item.path ?? [] })));
+}
+
+function emptied(map: { [key: string]: string | string[] | null }): { [key: string]: unknown } {
+  return Object.values(map).includes(null)
+    ? Object.fromEntries(Object.entries(map).map(([key, list]) => [key, list ?? []]))
+    : map;
 }

@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import type { CheckOptions } from "./check.ts";
 import type { ConfigPrintOptions } from "./config-print.ts";
 import { EXIT } from "./errors.ts";
+import { addPluginCommands } from "./plugin.ts";
 import { version } from "./version.ts";
 
 /** Options of `start`: Tyk Pump's flags under its names, and our own. */
@@ -83,6 +84,7 @@ function createProgram(done: (code: number) => void): Command {
     const { configSchema } = await import("./config-schema.ts");
     done(await configSchema(options));
   });
+  addPluginCommands(program, done);
   return program;
 }
 

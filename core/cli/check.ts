@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import type { Config } from "../config/config.ts";
+import type { Loaded } from "../config/load.ts";
 import { stopsTheStart } from "../config/problem.ts";
 import type { SecretError } from "../config/secrets/store.ts";
 import { maskSecrets } from "../logging/clean.ts";
@@ -23,18 +24,20 @@ export async function check(options: CheckOptions): Promise<number> {
   return report.ok ? EXIT.ok : EXIT.failed;
 }
 
-export async function checkConfiguration(options: CheckOptions): Promise<Report> {
+async function checkConfiguration(options: CheckOptions): Promise<Report> {
   const loaded = await readConfiguration(options);
-  const { config, problems, hidden } = loaded;
-  const starts = !stopsTheStart(problems);
   // Without its file a configuration says nothing of what to try.
-  const idle = options.offline === true || (!starts && loaded.file === null);
-  const trials = idle ? [] : await tryAll(loaded);
+  const idle = options.offline === true || (stopsTheStart(loaded.problems) && loaded.file === null);
+  return reportOf(loaded, idle ? [] : await tryAll(loaded));
+}
+
+/** What a configuration and the trials come to. */
+export function reportOf({ config, problems, hidden, source }: Loaded, trials: readonly Trial[]): Report {
   const findings: Finding[] = [...problems, ...trials.flatMap((one) => one.findings)];
   const report: Report = {
     ok: findings.every(({ severity }) => severity !== "error"),
-    starts,
-    source: loaded.source,
+    starts: !stopsTheStart(problems),
+    source,
     sinks: config.sinks.map(({ name }) => name),
     findings,
     tried: trials.map(({ subject, outcome, seen }) => ({ subject, outcome, seen })),

@@ -57,13 +57,15 @@ export function buildSinks(pumps: readonly PumpEntry[], inputs: SinkInputs): Sin
 function reportUnknownType({ name, type, path, prefix }: PumpEntry, { draft, lock, variables }: SinkInputs): void {
   variables.takeUnread(prefix);
   const types = typesOf(lock);
-  const close = TYK_TYPES.includes(type) ? undefined : nearest(type, types);
+  const known = TYK_TYPES.includes(type);
+  const close = known ? undefined : nearest(type, types);
+  const what = known ? `Tyk Pump's sink type ${JSON.stringify(type)}` : `the sink type ${JSON.stringify(type)}`;
   draft.report(
     "SLUICE_CONFIG_UNKNOWN_TYPE",
     { severity: "error", sink: name },
     {
       path: draft.isSet(`${path}.type`) ? `${path}.type` : path,
-      message: `No plugin in plugins.lock.json has the sink type ${JSON.stringify(type)}. There are: ${types.join(", ") || "none"}.`,
+      message: `No plugin in plugins.lock.json has ${what}. There are: ${types.join(", ") || "none"}.`,
       mend: close === undefined ? "Install a plugin that has it, or remove the sink." : `Did you mean "${close}"?`,
     },
   );

@@ -1,6 +1,6 @@
 import type { CloseReason } from "@sluice/sdk";
-import type { Checked, FromThread, Hello, Limits, Ready, ToThread, WireError, WirePart } from "@sluice/sdk/runtime";
-import { type Body, type Home, isFromThread } from "./body.ts";
+import type { Checked, FromThread, Hello, Limits, Ready, WireError } from "@sluice/sdk/runtime";
+import { type Body, type Home, isFromThread, type SentPiece } from "./body.ts";
 import { ENDED_BY_RUNTIME } from "./exit-codes.ts";
 import type { HeapLimits, HeapSample } from "./heap-guard.ts";
 import { createBody } from "./home.ts";
@@ -68,8 +68,12 @@ export class Actor {
     this.#post(hello);
   }
 
-  send(seq: number, part: WirePart, alone: boolean): void {
-    this.#post({ t: "batch", seq, part, alone, heard: this.#returns });
+  send(seq: number, part: SentPiece["part"], alone: boolean): void {
+    this.#body.send({ seq, part, alone, heard: this.#returns });
+  }
+
+  forget(slab: SharedArrayBuffer): void {
+    if (this.state !== "ended") this.#body.forget(slab);
   }
 
   revoke(seqs: number[]): void {
@@ -103,7 +107,7 @@ export class Actor {
     this.#body.kill();
   }
 
-  #post(message: ToThread): void {
+  #post(message: Parameters<Body["post"]>[0]): void {
     this.#body.post(message);
   }
 

@@ -1,12 +1,23 @@
-import type { FromThread, ToThread } from "@sluice/sdk/runtime";
+import type { FromThread, ToThread, WirePart } from "@sluice/sdk/runtime";
 import type { Confinement } from "../plugins/confine.ts";
 import type { FileHashes } from "../plugins/files.ts";
 import type { Exit } from "./actor.ts";
 import type { HeapLimits, HeapSample } from "./heap-guard.ts";
 
+/** A piece on its way, its memory at hand. */
+export interface SentPiece {
+  seq: number;
+  part: WirePart & { slab: SharedArrayBuffer };
+  alone: boolean;
+  heard: number;
+}
+
 /** Where an actor's runtime and plugin live: a thread of this process, or a process. */
 export interface Body {
-  post(message: ToThread): void;
+  post(message: Exclude<ToThread, { t: "batch" | "forget" }>): void;
+  send(piece: SentPiece): void;
+  /** This memory will not be sent again. */
+  forget(slab: SharedArrayBuffer): void;
   /** Ends it; not awaited: native code may hold a thread for a while. `exited` comes when its memory is ours again. */
   kill(): void;
   usage(): Promise<Usage>;

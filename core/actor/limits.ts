@@ -33,7 +33,7 @@ export interface Credit {
 
 /** A chunk has at most so many records; small chunks are what credit in pieces must allow for. */
 const CHUNK_RECORDS = 1000;
-const LEAST_PIECES = 4;
+const LEAST_PIECES = 8;
 const GATHERED_CHUNKS = 2000;
 
 export function creditFor(limits: Limits, kind: "writer" | "gatherer"): Credit {

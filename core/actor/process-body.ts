@@ -2,8 +2,7 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import type { ToThread, WirePart } from "@sluice/sdk/runtime";
-import type { Body, MakeBody, Usage } from "./body.ts";
+import type { Body, MakeBody, SentPiece, Usage } from "./body.ts";
 import { frameReader, writeFrame } from "./frames.ts";
 import { type HeapSample, megabytes, resourceLimits } from "./heap-guard.ts";
 
@@ -85,10 +84,12 @@ export const processBody: MakeBody = (name, { confinement, files }, heap, events
   writeFrame(socket, { t: "begin", files });
   return {
     post(message) {
-      if (socket.destroyed) return;
-      if (message.t === "batch") postBatch(socket, message);
-      else writeFrame(socket, message);
+      if (!socket.destroyed) writeFrame(socket, message);
     },
+    send(piece) {
+      if (!socket.destroyed) sendPiece(socket, piece);
+    },
+    forget() {},
     kill: () => void child.kill("SIGKILL"),
     usage: async () => usage,
   };
@@ -104,15 +105,18 @@ function isVitals(message: unknown): message is Vitals {
 }
 
 /** The piece alone, not the slab that it lies in: first the offsets, counted from their own start, then the records. */
-function postBatch(socket: Socket, message: Extract<ToThread, { t: "batch" }>): void {
-  const { slab, at, count } = message.part;
+function sendPiece(socket: Socket, { part: lent, ...piece }: SentPiece): void {
+  const { slab, at, count } = lent;
   const offsets = new Uint32Array(slab, at, count * 2).slice();
   const start = offsets[0] ?? 0;
   const end = offsets.at(-1) ?? 0;
   const shift = offsets.byteLength - start;
   for (let i = 0; i < offsets.length; i++) offsets[i]! += shift;
-  const part: Omit<WirePart, "slab"> & { slab: null } = { ...message.part, slab: null, at: 0 };
-  writeFrame(socket, { ...message, part }, [new Uint8Array(offsets.buffer), new Uint8Array(slab, start, end - start)]);
+  const part = { ...lent, slab: null, at: 0 };
+  writeFrame(socket, { t: "batch", ...piece, part, keep: null }, [
+    new Uint8Array(offsets.buffer),
+    new Uint8Array(slab, start, end - start),
+  ]);
 }
 
 /** Ends a process that holds more memory than it may, where the system tells how much that is. */

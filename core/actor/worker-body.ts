@@ -1,6 +1,7 @@
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { Body, MakeBody } from "./body.ts";
 import { guardHeap, resourceLimits } from "./heap-guard.ts";
+import { slabSender } from "./slab-sender.ts";
 
 /** A port that does not close by itself is closed after this. */
 const LAST_WORDS_MS = 1000;
@@ -44,6 +45,7 @@ export const workerBody: MakeBody = (name, { confinement, files }, heap, events)
   void silent.promise.then(() => gone.promise).then(events.exited);
   let loop: ReturnType<Worker["performance"]["eventLoopUtilization"]> | undefined;
   return {
+    ...slabSender((message) => port.postMessage(message)),
     post: (message) => port.postMessage(message),
     kill: () => void worker.terminate(),
     async usage() {

@@ -2,6 +2,9 @@ import type { ListLog } from "../log/log.ts";
 import type { Holding } from "./holding.ts";
 
 const RETRY_MS = 1000;
+/** Acknowledgements of so many chunks of a list, or of so many ms, travel together. */
+const TOGETHER = 4;
+const GATHER_MS = 5;
 
 export interface AcknowledgerEvents {
   acknowledged(holdings: readonly Holding[]): void;
@@ -16,13 +19,15 @@ interface Queue {
   /** Under way to the log. */
   sending: readonly Holding[];
   flushing: Promise<void> | null;
+  /** Until what was finished last is sent. */
+  gathering: NodeJS.Timeout | null;
   /** The log did not take it: until the next try. */
   retry: NodeJS.Timeout | null;
 }
 
 /**
  * Acknowledges finished chunks of one sink: first their dead letters are stored, then the chunk is done, never the
- * other way round. What the log does not take is tried again. Acknowledgements of one list and turn travel together; lists
+ * other way round. What the log does not take is tried again. Several of one list travel together; lists
  * may be on different servers, so that none waits for another.
  */
 export class Acknowledger {
@@ -54,11 +59,13 @@ export class Acknowledger {
     const { list } = holding;
     let queue = this.#queues.get(list);
     if (queue === undefined) {
-      queue = { waiting: [], sending: [], flushing: null, retry: null };
+      queue = { waiting: [], sending: [], flushing: null, gathering: null, retry: null };
       this.#queues.set(list, queue);
     }
     queue.waiting.push(holding);
-    if (queue.retry === null) void this.#flush(list, queue);
+    if (queue.retry !== null) return;
+    if (queue.waiting.length >= TOGETHER) void this.#flush(list, queue);
+    else queue.gathering ??= setTimeout(() => void this.#flush(list, queue), GATHER_MS);
   }
 
   /** Resolves when all that was finished is acknowledged, or has failed once more. */
@@ -68,12 +75,12 @@ export class Acknowledger {
 
   /** Tries nothing again by itself. */
   end(): void {
-    for (const queue of this.#queues.values()) stopRetry(queue);
+    for (const queue of this.#queues.values()) stopTimers(queue);
     this.#ended = true;
   }
 
   async #flush(list: ListLog, queue: Queue): Promise<void> {
-    stopRetry(queue);
+    stopTimers(queue);
     while (queue.flushing !== null) await queue.flushing;
     if (queue.waiting.length === 0) return;
     queue.flushing = this.#acknowledge(list, queue).finally(() => {
@@ -115,7 +122,9 @@ export class Acknowledger {
   }
 }
 
-function stopRetry(queue: Queue): void {
+function stopTimers(queue: Queue): void {
   if (queue.retry !== null) clearTimeout(queue.retry);
+  if (queue.gathering !== null) clearTimeout(queue.gathering);
   queue.retry = null;
+  queue.gathering = null;
 }

@@ -1,6 +1,7 @@
 import type { CloseReason, LogLevel } from "@sluice/sdk";
-import { backoff, type FromThread, type Hello, OPEN_BACKOFF, PROTOCOL, type WirePart } from "@sluice/sdk/runtime";
+import { backoff, type FromThread, type Hello, OPEN_BACKOFF, PROTOCOL } from "@sluice/sdk/runtime";
 import { Actor, type Exit } from "../actor/actor.ts";
+import type { SentPiece } from "../actor/body.ts";
 import { homeOf } from "../actor/home.ts";
 import { type Credit, creditFor, limitsFor } from "../actor/limits.ts";
 import { PROBE_MS, RestartPolicy } from "../actor/restart-policy.ts";
@@ -88,8 +89,13 @@ export class Crew {
     return seat?.actor?.state === "open" ? seat.credit : null;
   }
 
-  send(actor: number, seq: number, part: WirePart, alone: boolean): void {
+  send(actor: number, seq: number, part: SentPiece["part"], alone: boolean): void {
     this.#seats[actor]?.actor?.send(seq, part, alone);
+  }
+
+  /** The pool has given this memory up. */
+  forget(slab: SharedArrayBuffer): void {
+    for (const { actor } of this.#seats) actor?.forget(slab);
   }
 
   revoke(actor: number, seqs: number[]): void {

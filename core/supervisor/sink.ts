@@ -15,6 +15,8 @@ import { SUSPECTS_IN_A_ROW, Suspects } from "./suspects.ts";
 
 /** For the log's answer at the end, even when the calls used up the time, ms. */
 const LEAST_PATIENCE_MS = 500;
+/** Chunks that it is worth asking for while there is still work. */
+const TAKEN_AT_ONCE = 4;
 
 export interface SinkHooks {
   /** There is credit again: take more. */
@@ -120,8 +122,10 @@ export class Sink {
     const delayed = this.#feeder.delayed;
     const waiting = this.#feeder.waiting - delayed;
     const held = this.#holdings.size - delayed - this.#acknowledger.stuck;
-    const free = Math.min(pieces - inHand.pieces - waiting, chunks - held);
-    return Math.max(0, free - this.#reserved);
+    const work = inHand.pieces + waiting;
+    const free = Math.min(pieces - work, chunks - held) - this.#reserved;
+    // Several at once cost the log as much as one.
+    return free >= TAKEN_AT_ONCE || (free > 0 && work === 0) ? free : 0;
   }
 
   /** Counts chunks that are being taken against the credit, until `accept`. */

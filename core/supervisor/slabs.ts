@@ -15,6 +15,12 @@ export class SlabPool {
   #bytes = 0;
   /** Lay free ever since the last trim. */
   #unused = 0;
+  readonly #dropped: (slab: SharedArrayBuffer) => void;
+
+  /** `dropped` is told of memory that is given up. */
+  constructor(dropped: (slab: SharedArrayBuffer) => void = () => {}) {
+    this.#dropped = dropped;
+  }
 
   /** All slabs, in use or kept. */
   get bytes(): number {
@@ -43,7 +49,7 @@ export class SlabPool {
 
   give(slab: SharedArrayBuffer): void {
     if (slab.byteLength > LARGEST) {
-      this.#bytes -= slab.byteLength;
+      this.#drop(slab);
       return;
     }
     this.#free.push(slab);
@@ -56,9 +62,14 @@ export class SlabPool {
       const oldest = this.#free.shift()!;
       this.#unused -= oldest.byteLength;
       this.#freeBytes -= oldest.byteLength;
-      this.#bytes -= oldest.byteLength;
+      this.#drop(oldest);
     }
     this.#unused = this.#freeBytes;
+  }
+
+  #drop(slab: SharedArrayBuffer): void {
+    this.#bytes -= slab.byteLength;
+    this.#dropped(slab);
   }
 }
 

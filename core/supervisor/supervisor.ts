@@ -40,7 +40,9 @@ export interface Supervisor {
 export function createSupervisor(parts: { config: Config; log: DeliveryLog; logger: Logger }): Supervisor {
   const { config, log, logger } = parts;
   const { delivery } = config;
-  const pool = new SlabPool();
+  const pool = new SlabPool((slab) => {
+    for (const { crew } of sinks) crew.forget(slab);
+  });
   const reader = new ChunkReader(pool, LARGEST_RECORD, (list) => readersOf(list).filter(({ takes }) => takes).length);
   const startedAt = Date.now();
   const entries: SinkEntry[] = config.sinks.map(({ name, fingerprint, reads }) => ({ name, fingerprint, reads }));

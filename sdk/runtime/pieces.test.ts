@@ -69,7 +69,7 @@ class Thread {
     this.slabs.set(seq, slab);
     const part = { slab, at, count, wire: "msgpack" as const, chunk, from, to, redelivered: false };
     const all = this.said.filter(({ t }) => t === "returned").length;
-    this.#runtime.receive({ t: "batch", seq, part, alone, heard: heard ?? all });
+    this.#runtime.receive({ t: "batch", seq, part, alone, heard: heard ?? all, keep: null });
     await this.clock.advance(0);
   }
 

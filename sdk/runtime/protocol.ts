@@ -11,8 +11,10 @@ export const PROTOCOL = 1;
 export type ToThread =
   | Hello
   | { t: "open"; limits: Limits; deadline: number }
-  /** `heard`: how many `returned` had arrived when it was sent. */
-  | { t: "batch"; seq: number; part: WirePart; alone: boolean; heard: number }
+  /** `heard`: how many `returned` had arrived when it was sent; `keep`: the thread keeps the slab, under this number. */
+  | { t: "batch"; seq: number; part: WirePart; alone: boolean; heard: number; keep: number | null }
+  /** The host has given this memory up. */
+  | { t: "forget"; slab: number }
   /** Leases lost: forget what is not begun; a gather that holds one is dropped unless in flush. */
   | { t: "revoke"; seqs: number[] }
   /** Settle what is in hand, flush. */
@@ -90,7 +92,8 @@ export interface Report {
 
 /** One piece of one chunk. The record offsets (start, end; 32-bit words) lie at byte `at` of the slab. */
 export interface WirePart {
-  slab: SharedArrayBuffer;
+  /** The memory itself, or the number of one that the thread keeps. */
+  slab: SharedArrayBuffer | number;
   at: number;
   count: number;
   wire: Wire;

@@ -40,6 +40,8 @@ export class Runtime implements Host {
   readonly #end = new AbortController();
   readonly #scanner = createScanner();
   readonly #pieces = new Map<number, Piece>();
+  /** Slabs that come again: a message that brings shared memory makes objects that burden the collector. */
+  readonly #slabs = new Map<number, Buffer>();
   #prepare: PrepareRows | null = null;
   #hello: Hello | null = null;
   #definition: AnyDefinition | null = null;
@@ -77,6 +79,9 @@ export class Runtime implements Host {
         break;
       case "batch":
         this.#batch(message);
+        break;
+      case "forget":
+        this.#slabs.delete(message.slab);
         break;
       case "revoke":
         this.#runner?.revoke(new Set(message.seqs));
@@ -222,7 +227,9 @@ export class Runtime implements Host {
   }
 
   /** Scans and prepares once; what cannot be read is a dead letter beforehand. */
-  #batch({ seq, part: wire, alone, heard }: Extract<ToThread, { t: "batch" }>): void {
+  #batch({ seq, part: wire, alone, heard, keep }: Extract<ToThread, { t: "batch" }>): void {
+    const bytes = typeof wire.slab === "number" ? this.#slabs.get(wire.slab)! : Buffer.from(wire.slab);
+    if (keep !== null) this.#slabs.set(keep, bytes);
     if (heard === this.#returns) this.#returned.clear();
     const returned = this.#returned.get(wire.chunk);
     if (returned && heard < returned.time && wire.from > returned.from) {
@@ -230,8 +237,7 @@ export class Runtime implements Host {
       this.#giveBack([{ seq, part: wire }], false, null);
       return;
     }
-    const bytes = Buffer.from(wire.slab);
-    const offsets = new Uint32Array(wire.slab, wire.at, wire.count * 2);
+    const offsets = new Uint32Array(bytes.buffer, wire.at, wire.count * 2);
     const { table, unreadable } = this.#scanner.scan({ bytes, offsets, count: wire.count, wire: wire.wire });
     const part = { chunk: wire.chunk, from: wire.from, to: wire.to, redelivered: wire.redelivered };
     const prepared = this.#prepare!(table, unreadable);

@@ -207,7 +207,7 @@ export class OpenSink {
     this.#chunks.set(seq, chunk);
     const { slab, at, count, wire, name, redelivered } = chunk;
     const part = { slab, at, count, wire, chunk: name, from: 0, to: count, redelivered };
-    this.#runtime.receive({ t: "batch", seq, part, alone: false, heard: this.#returns });
+    this.#runtime.receive({ t: "batch", seq, part, alone: false, heard: this.#returns, keep: null });
   }
 
   #receive(message: FromThread): void {

@@ -1,9 +1,10 @@
-import type { Ready, Rejected, WirePart } from "@sluice/sdk/runtime";
+import type { Ready, Rejected } from "@sluice/sdk/runtime";
 import type { ActorEvents, ActorState, Exit } from "../../actor/actor.ts";
+import type { SentPiece } from "../../actor/body.ts";
 import type { CrewActor } from "../crew.ts";
 
 interface Held {
-  part: WirePart;
+  part: SentPiece["part"];
   alone: boolean;
   released: boolean;
 }
@@ -42,7 +43,9 @@ export class FakeActor implements CrewActor {
     this.events = events;
   }
 
-  send(seq: number, part: WirePart, alone: boolean): void {
+  forget(): void {}
+
+  send(seq: number, part: SentPiece["part"], alone: boolean): void {
     const held = { part, alone, released: false };
     checkMemory(held);
     this.held.set(seq, held);

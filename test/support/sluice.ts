@@ -48,6 +48,8 @@ export interface PumpConf {
   redis: { host: string; port: number };
   /** Name -> folder of a CSV sink. */
   csv: { [name: string]: string };
+  /** Other sinks, as in pump.conf. */
+  pumps?: { [name: string]: object };
   chunkRecords?: number;
   stopMs?: number;
   /** Of one command to Redis, seconds. */
@@ -79,7 +81,7 @@ export async function useSluice(conf: PumpConf): Promise<SluiceProcess> {
     ...(conf.uptime && { uptime_pump_config: conf.uptime }),
     health_check_endpoint_port: port,
     log_level: "debug",
-    pumps: Object.fromEntries(pumps),
+    pumps: { ...Object.fromEntries(pumps), ...conf.pumps },
     sluice: {
       delivery: { lease: LEASE_MS, poll: 50, chunk_records: conf.chunkRecords ?? CHUNK },
       stop: conf.stopMs ?? 5000,

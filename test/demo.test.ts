@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
@@ -40,6 +41,19 @@ function rows(...path: string[]): number {
   return lines.reduce((sum, n) => sum + n, 0);
 }
 
+/** What the sinks have stored in a file of SQLite. */
+function stored(file: string) {
+  const database = new DatabaseSync(join(folder, file), { readOnly: true });
+  const one = (sql: string) => Object.values(database.prepare(sql).get()!)[0];
+  const found = {
+    rows: one("SELECT COUNT(*) FROM tyk_analytics"),
+    hits: one("SELECT SUM(counter_hits) FROM tyk_aggregated WHERE dimension = 'apiid'"),
+    failed: one("SELECT SUM(counter_error) FROM tyk_aggregated WHERE dimension = 'apiid'"),
+  };
+  database.close();
+  return found;
+}
+
 /** Where nothing listens, so that no standard port is taken. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -54,7 +68,14 @@ test("sluice demo: every record in every sink's files", async () => {
   expect(await ended, result.err).toBe(0);
   const [output] = readdirSync(join(folder, "data"));
   expect(rows("data", output!, "csv")).toBe(5000);
-  expect(rows("data", output!, "errors")).toBe(Number(/^errors +\S+ +(\d+)/m.exec(result.out)?.[1]));
+  const failed = Number(/^errors +\S+ +(\d+)/m.exec(result.out)?.[1]);
+  expect(rows("data", output!, "errors")).toBe(failed);
+  expect(stored(join("data", output!, "analytics.db"))).toEqual({ rows: 5000, hits: 5000, failed });
+  const share = (hits: number) => `${((hits / 5000) * 100).toFixed(1)} %`;
+  const [, busiest, hits, part] = /^Busiest APIs +requests +share\n(.*?) +([\d,]+) +(.*)$/m.exec(result.out) ?? [];
+  expect([busiest, part]).toEqual(["Foo Bar Baz API", share(Number(hits!.replace(",", "")))]);
+  expect(result.out).toMatch(/^Error rate by API +failed +of +rate\nWonky Ponky API /m);
+  expect(result.out).toMatch(/^Slowest paths .*\n\/\S+ +\d+ ms +[\d.]+ ms +\d+$/m);
   expect(result.err).toBe("");
 });
 
@@ -67,7 +88,7 @@ test("sluice start with nothing configured: says what it does, shows it live, en
   const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
   expect(await ready.json()).toMatchObject({
     ready: true,
-    sinks: { csv: { state: "open" }, errors: { state: "open" } },
+    sinks: { csv: { state: "open" }, errors: { state: "open" }, rows: { state: "open" }, totals: { state: "open" } },
   });
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   expect(Number(/^sluice_sink_delivered_records_total\{sink="csv"\} (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(0);
@@ -75,5 +96,7 @@ test("sluice start with nothing configured: says what it does, shows it live, en
   expect(await ended, result.err).toBe(0);
   const written = Number(/^csv +\S+ +([\d,]+)/m.exec(result.out)?.[1]?.replace(",", ""));
   expect(rows("data", "csv")).toBe(written);
+  expect(stored(join("data", "analytics.db"))).toMatchObject({ rows: written, hits: written });
+  expect(result.out).toMatch(/^Busiest APIs +requests +share\nFoo Bar Baz API /m);
   expect(result.out).toMatch(new RegExp(`Ran .*, ${written.toLocaleString("en-US")} records generated\\.`));
 });

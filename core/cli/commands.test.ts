@@ -41,7 +41,7 @@ describe("sluice demo", () => {
     expect(calls).toEqual(["open", "start", "stop"]);
     const [output] = readdirSync(join(folder, "data"));
     expect(output).toMatch(/^demo-\d{8}-\d{6}$/);
-    expect(printed).toContain(`2,500 records to csv, errors; the output is in ./data/${output}\n`);
+    expect(printed).toContain(`2,500 records to csv, errors, rows, totals; the output is in ./data/${output}\n`);
     expect(printed).toContain("100 %  2,500 of 2,500 records");
     expect(printed).toMatch(/^csv +2,500 +2,500 .* \.\/data\/demo-\d+-\d+\/csv$/m);
     expect(printed).toMatch(/2,500 records in .* records\/s to every sink\.\n$/);

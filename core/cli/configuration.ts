@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { Config, SinkConfig } from "../config/config.ts";
 import { type Loaded, readConfig } from "../config/load.ts";
 import { stopsTheStart } from "../config/problem.ts";
@@ -49,22 +49,34 @@ function secretsOf(config: Config): string[] {
   return [...found];
 }
 
-/** The folder that a CSV sink writes, absolute; null for other sinks. */
-export function outputFolder(sink: SinkConfig): string | null {
-  const { config } = sink;
-  if (typeof config !== "object" || config === null || !("csv_dir" in config)) return null;
-  return typeof config.csv_dir === "string" ? resolve(config.csv_dir) : null;
+/** The folder that a CSV sink writes, or the file of one on SQLite, absolute; null for other sinks. */
+export function outputPath({ config }: SinkConfig): string | null {
+  const { csv_dir, type, connection_string } = (config ?? {}) as { [key: string]: unknown };
+  if (typeof csv_dir === "string") return resolve(csv_dir);
+  return type === "sqlite" && typeof connection_string === "string" ? resolve(connection_string) : null;
 }
 
-/** The same configuration over an embedded log in `folder`, CSV sinks below it. */
+/** The file of SQLite with the aggregates of a configuration; null: there is none. */
+export function analyticsFile({ sinks }: Config): string | null {
+  const sink = sinks.find(({ type }) => type === "sql_aggregate");
+  return sink === undefined ? null : outputPath(sink);
+}
+
+/** The same configuration over an embedded log in `folder`, what sinks write to files below it. */
 export function inFolder(config: Config, folder: string, { moveOutput }: { moveOutput: boolean }): EmbeddedConfig {
-  const sinks = moveOutput ? config.sinks.map((sink) => withOutput(sink, join(folder, sink.name))) : config.sinks;
+  const sinks = moveOutput ? config.sinks.map((sink) => withOutput(sink, folder)) : config.sinks;
   return { ...config, sinks, log: { engine: "disk", folder: join(folder, "log") } };
 }
 
 export type EmbeddedConfig = Config & { log: { engine: "disk" } };
 
 function withOutput(sink: SinkConfig, folder: string): SinkConfig {
-  if (outputFolder(sink) === null) return sink;
-  return { ...sink, config: { ...(sink.config as object), csv_dir: folder } };
+  const path = outputPath(sink);
+  if (path === null) return sink;
+  const place = join(folder, basename(path));
+  const config = sink.config as { [key: string]: unknown };
+  return {
+    ...sink,
+    config: { ...config, ...("csv_dir" in config ? { csv_dir: place } : { connection_string: place }) },
+  };
 }

@@ -31,7 +31,7 @@ export async function demoData({ config: configured, parts, logger, options }: D
   const folder = await mkdtemp(join(tmpdir(), "sluice-demo-"));
   const config = inFolder(configured, folder, { moveOutput: false });
   const { signal } = signals;
-  const starting = startEmbedded({ config, parts, logger, health: "required", signal });
+  const starting = startEmbedded({ config, parts, logger, health: "required", signal, analytics: null });
   const { running, feed, stop } = await starting.catch(async (error: unknown) => {
     await rm(folder, { recursive: true, force: true });
     throw error;

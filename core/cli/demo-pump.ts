@@ -2,7 +2,8 @@ import type { Config } from "../config/config.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../supervisor/status.ts";
-import { type EmbeddedConfig, loggerFor, outputFolder, reportProblems } from "./configuration.ts";
+import { formatAnswers } from "./answers.ts";
+import { analyticsFile, type EmbeddedConfig, loggerFor, outputPath, reportProblems } from "./configuration.ts";
 import { accounted, untilDelivered } from "./deliver.ts";
 import { demoRun } from "./demo-source.ts";
 import { startEmbedded } from "./embedded.ts";
@@ -44,10 +45,11 @@ export async function demoPump({ loaded, parts, rate, debug }: DemoPumpOptions):
   say(introduction(config, rate));
 
   const { signal } = signals;
-  const { running, feed, stop } = await startEmbedded({ config, parts, logger, health: "free", signal });
+  const analytics = analyticsFile(config);
+  const { running, feed, stop } = await startEmbedded({ config, parts, logger, health: "free", signal, analytics });
   say(`Health and metrics: http://localhost:${running.port}/readyz and /metrics\n`);
 
-  const demo = demoRun({ org: "demo" });
+  const demo = demoRun({ org: "demo", lively: true });
   let batches = 0;
   const batch = (count: number, start: number) => ({ ...demo, seed: demo.seed + batches++, count, start, spacing: 0 });
   const view = show(running, live, say);
@@ -58,11 +60,12 @@ export async function demoPump({ loaded, parts, rate, debug }: DemoPumpOptions):
   await untilDelivered(running, generated, AbortSignal.timeout(LAST_MS));
   await running.measure();
   const before = running.status();
-  await stop();
+  const answers = await stop();
   const status = running.status();
   live?.end();
   logger.flush();
   say(summary(config, status, waiting(before, status), generated, performance.now() - started));
+  if (answers !== null) say(formatAnswers(answers).join("\n"));
   return EXIT.ok;
 }
 
@@ -88,9 +91,9 @@ function show(running: Running, live: Live | null, say: (text: string) => void):
 function introduction(config: Config, rate: number): string {
   const names = config.sinks.map(({ name }) => name.length);
   const sinks = config.sinks.map((sink) => {
-    const folder = outputFolder(sink);
+    const path = outputPath(sink);
     const what = sink.prepare.filters.responseCodes.length > 0 ? "failed requests" : "all records";
-    return `  ${sink.name.padEnd(Math.max(...names))}  ${what.padEnd(15)}  ${folder === null ? sink.type : displayPath(folder)}`;
+    return `  ${sink.name.padEnd(Math.max(...names))}  ${what.padEnd(15)}  ${path === null ? sink.type : displayPath(path)}`;
   });
   return [
     `Sluice ${version()}, a demonstration: nothing is configured, so it makes its own traffic.`,

@@ -11,13 +11,15 @@ export interface SourceOptions {
   api?: string | undefined;
   apiVersion?: string | undefined;
   trackPath?: boolean | undefined;
+  /** The demonstration's own traffic, not the reference's demo data. */
+  lively?: boolean;
 }
 
 /** What all batches of one run share. */
 export function demoRun(options: SourceOptions): DemoRun {
-  const { org, seed = randomInt(2 ** 31), api = "", apiVersion = "", trackPath = false } = options;
+  const { org, seed = randomInt(2 ** 31), api = "", apiVersion = "", trackPath = false, lively = false } = options;
   const keys = apiKeys(org, createRandom(seed));
-  return { seed, expireAt: Date.now() + LIFETIME_MS, record: { org, api, apiVersion, trackPath, keys } };
+  return { seed, expireAt: Date.now() + LIFETIME_MS, record: { org, api, apiVersion, trackPath, lively, keys } };
 }
 
 /** `records` in batches of 1,000, spread over the last hour. */

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
-import { inFolder, loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
+import { formatAnswers } from "./answers.ts";
+import { analyticsFile, inFolder, loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
 import { createProgress, missing, slowest, untilDelivered } from "./deliver.ts";
 import { demoRun, lastHour } from "./demo-source.ts";
 import { startEmbedded } from "./embedded.ts";
@@ -38,7 +39,8 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
   say(`${formatCount(options.records)} records to ${names}; the output is in ${displayPath(folder)}`);
 
   const { signal } = signals;
-  const { running, feed, stop } = await startEmbedded({ config, parts, logger, health: "none", signal });
+  const analytics = options.conf === undefined ? analyticsFile(config) : null;
+  const { running, feed, stop } = await startEmbedded({ config, parts, logger, health: "none", signal, analytics });
 
   const started = performance.now();
   const progress = createProgress(started);
@@ -51,7 +53,10 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
   };
   const showing = setInterval(show, live === null ? LINE_MS : BAR_MS);
   const looking = setInterval(() => progress.look(running.status(), options.records), BAR_MS / 4);
-  const generated = await feedBatches(feed, lastHour(options.records, demoRun({ org: "demo", seed: options.seed })));
+  const generated = await feedBatches(
+    feed,
+    lastHour(options.records, demoRun({ org: "demo", seed: options.seed, lively: true })),
+  );
   await untilDelivered(running, generated, signal, (status) => progress.look(status, options.records));
   clearInterval(showing);
   clearInterval(looking);
@@ -60,12 +65,13 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
   const took = performance.now() - started;
   show();
   live?.end();
-  await stop();
+  const answers = await stop();
   logger.flush();
 
   const lost = missing(status, options.records);
   const rate = { title: "records/s", value: (sink: (typeof status.sinks)[number]) => formatCount(progress.rate(sink)) };
   say(["", ...sinkTable(config, status, rate)].join("\n"));
+  if (answers !== null) say([...formatAnswers(answers), ""].join("\n"));
   say(
     `${formatCount(generated)} records in ${formatDuration(took)}, ${formatCount((generated / took) * 1000)} records/s to every sink.`,
   );

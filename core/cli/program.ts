@@ -130,7 +130,7 @@ function addDemo(program: Command): Command {
     .description("generate records, deliver them, and show how fast that was")
     .allowExcessArguments(false)
     .option("--records <n>", "how many", positive, 100_000)
-    .addOption(once(new Option("-c, --conf <file>", "deliver to the sinks of this file (default: CSV and errors)")))
+    .addOption(once(new Option("-c, --conf <file>", "deliver to the sinks of this file (default: those of the demo)")))
     .option("--seed <n>", "the same seed gives the same records", cut)
     .option("--debug", "log at level debug, and show where errors come from");
 }

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { SinkStatus, Status } from "../supervisor/status.ts";
-import { outputFolder } from "./configuration.ts";
+import { outputPath } from "./configuration.ts";
 import { deliveredWell } from "./deliver.ts";
 import { type Column, formatCount, formatTable } from "./format.ts";
 
@@ -36,8 +36,8 @@ export function sinkTable(
 
 function outputOf(config: Config, name: string): string {
   const sink = config.sinks.find((one) => one.name === name);
-  const folder = sink === undefined ? null : outputFolder(sink);
-  return folder === null ? (sink?.type ?? "") : displayPath(folder);
+  const path = sink === undefined ? null : outputPath(sink);
+  return path === null ? (sink?.type ?? "") : displayPath(path);
 }
 
 /** Relative to the working folder where it lies below it. */

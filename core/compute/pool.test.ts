@@ -1,5 +1,9 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { analyticsSchema, createScanner, textOf } from "@sluice/sdk/record";
-import { afterAll, expect, test } from "vitest";
+import Sqlite from "better-sqlite3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BatchRequest } from "../demo/batch.ts";
 import { generateBatch } from "../demo/generate.ts";
 import { createCompute } from "./pool.ts";
@@ -47,6 +51,57 @@ test("what it makes are the gateway's records", async () => {
     expect(record.length).toBeGreaterThan(800);
     expect(record.length).toBeLessThan(1300);
   }
+});
+
+describe("answers from a file of SQLite", () => {
+  const file = join(mkdtempSync(join(tmpdir(), "sluice-pool-")), "analytics.db");
+  const database = new Sqlite(file);
+  beforeAll(() => {
+    database.exec("CREATE TABLE tyk_analytics (path text, requesttime integer)");
+    database.exec(
+      "CREATE TABLE tyk_aggregated (dimension text, dimension_value text, counter_human_identifier text, counter_hits integer, counter_error integer)",
+    );
+    const row = database.prepare("INSERT INTO tyk_analytics VALUES (?, ?)");
+    for (let i = 1; i <= 100; i++) row.run("/even", i);
+    for (let i = 0; i < 30; i++) row.run("/slow", 1000);
+    for (let i = 0; i < 19; i++) row.run("/rare", 5000);
+    const total = database.prepare("INSERT INTO tyk_aggregated VALUES (?, ?, ?, ?, ?)");
+    for (let i = 0; i < 7; i++)
+      total.run("apiid", `api${i}`, i === 6 ? "" : `API ${i}`, 10 * (i + 1), i === 2 ? 15 : 0);
+    total.run("apiid", "api0", "API 0", 1000, 200);
+    total.run("errors", "500", "", 1_000_000, 1_000_000);
+  });
+  afterAll(() => {
+    database.close();
+    rmSync(dirname(file), { recursive: true });
+  });
+
+  test("busiest APIs over all hours, error rates, slowest paths of those with some requests", async () => {
+    const { busiest, failing, slowest } = await compute.analytics(file);
+    expect(busiest.map(({ api, hits }) => [api, hits])).toEqual([
+      ["API 0", 1010],
+      ["api6", 70],
+      ["API 5", 60],
+      ["API 4", 50],
+      ["API 3", 40],
+    ]);
+    expect(busiest[0]!.share).toBeCloseTo(1010 / 1280);
+    expect(failing.slice(0, 3).map(({ api, rate }) => [api, rate])).toEqual([
+      ["API 2", 0.5],
+      ["API 0", 200 / 1010],
+      ["API 1", 0],
+    ]);
+    expect(slowest).toEqual([
+      { path: "/slow", hits: 30, p95: 1000, mean: 1000 },
+      { path: "/even", hits: 100, p95: 95, mean: 50.5 },
+    ]);
+  });
+
+  test("a file without the tables is an error, and none is made", async () => {
+    const other = join(dirname(file), "other.db");
+    await expect(compute.analytics(other)).rejects.toThrow();
+    expect(existsSync(other)).toBe(false);
+  });
 });
 
 test("a request that cannot be carried out is an error, not an end", async () => {

@@ -1,11 +1,14 @@
 import { Piscina } from "piscina";
 import type { BatchRequest } from "../demo/batch.ts";
+import type { Analytics } from "./analytics.ts";
 import { unpackRecords } from "./packed.ts";
 
 /** The host's own stateless work, off the supervisor's thread. Its threads have no identity: any takes any task. */
 export interface Compute {
   /** Encoded demo records. The same request gives the same bytes. */
   generate(request: BatchRequest): Promise<Uint8Array[]>;
+  /** What the sinks have stored in this file of SQLite. Rejects where its tables are not there. */
+  analytics(file: string): Promise<Analytics>;
   /** Ends the threads; open tasks are rejected. */
   close(): Promise<void>;
 }
@@ -29,6 +32,7 @@ export function createCompute({ threads = 1 }: ComputeOptions = {}): Compute {
     async generate(request) {
       return unpackRecords((await pool.run(request, { name: "generate" })) as Uint8Array);
     },
+    analytics: (file) => pool.run(file, { name: "analytics" }),
     close: () => pool.destroy(),
   };
 }

@@ -1,3 +1,4 @@
+import type { RecordInput } from "@sluice/sdk/record";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type BatchRequest, hourBatches } from "./batch.ts";
@@ -28,6 +29,30 @@ describe("random", () => {
   test("makes version 4 UUIDs without dashes", () => {
     const random = createRandom(3);
     for (let i = 0; i < 100; i++) expect(random.uuid()).toMatch(/^[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
+  });
+});
+
+describe("the demonstration's traffic", () => {
+  const options = { org: "o", api: "", apiVersion: "", trackPath: false, keys: ["k"], lively: true };
+  const random = createRandom(11);
+  const records = Array.from({ length: 20_000 }, () => demoRecord(options, 0, 1, random));
+  const of = (api: (typeof APIS)[number]) => records.filter(({ apiId }) => apiId === api.id);
+
+  test("one API is the busiest, another one fails most", () => {
+    const shares = APIS.map((api) => of(api).length / records.length);
+    expect(shares.map((share) => Math.round(share * 10))).toEqual([6, 3, 1]);
+    const rates = APIS.map((api) => of(api).filter(({ responseCode }) => responseCode >= 400).length / of(api).length);
+    expect(rates[0]).toBeLessThan(rates[1]!);
+    expect(rates[1]).toBeLessThan(0.05);
+    expect(rates[2]).toBeGreaterThan(0.1);
+  });
+
+  test("times add up", () => {
+    for (const { requestTime, latencyTotal, latencyUpstream, latencyGateway } of records as RecordInput[]) {
+      expect(latencyTotal).toBe(requestTime);
+      expect(Number(latencyUpstream) + Number(latencyGateway)).toBe(latencyTotal);
+      expect(latencyGateway).toBeGreaterThan(0);
+    }
   });
 });
 

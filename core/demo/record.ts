@@ -1,3 +1,4 @@
+import { behaviour, busyApi } from "./behaviour.ts";
 import type { Random } from "./random.ts";
 import { APIS, COUNTRIES, METHODS, RESPONSE_CODES, ROOTS, USER_AGENTS, WORDS } from "./words.ts";
 
@@ -8,6 +9,8 @@ export interface RecordOptions {
   /** Empty: "Default". */
   apiVersion: string;
   trackPath: boolean;
+  /** APIs and paths that behave differently, instead of the reference's even spread. */
+  lively?: boolean;
   /** Made once a run, see `apiKeys`. */
   keys: readonly string[];
 }
@@ -21,7 +24,8 @@ export function apiKeys(org: string, random: Random): string[] {
 export function demoRecord(options: RecordOptions, time: number, expireAt: number, random: Random) {
   const at = new Date(time);
   const path = demoPath(random);
-  const api = options.api === "" ? random.pick(APIS) : { name: "Foo Bar", id: options.api };
+  const one = options.lively ? busyApi : (source: Random) => source.pick(APIS);
+  const api = options.api === "" ? one(random) : { name: "Foo Bar", id: options.api };
   return {
     method: random.pick(METHODS),
     path,
@@ -47,6 +51,7 @@ export function demoRecord(options: RecordOptions, time: number, expireAt: numbe
     tags: [`orgid-${options.org}`, `apiid-${api.id}`],
     trackPath: options.trackPath,
     expireAt,
+    ...(options.lively ? behaviour(api.id, path, random) : {}),
   };
 }
 

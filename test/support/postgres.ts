@@ -20,7 +20,7 @@ export interface TestPostgres extends TestServer {
   /** Without the password. */
   readonly dsn: string;
   /** Runs a statement as the superuser; rows as objects, int8 as text. */
-  query(sql: string, values?: unknown[]): Promise<{ [column: string]: unknown }[]>;
+  query(sql: string, values?: unknown[], database?: string): Promise<{ [column: string]: unknown }[]>;
 }
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<TestPostgres> {
@@ -33,9 +33,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
   const secret = join(folder, "password");
   const { password } = options;
   if (password !== undefined) await writeFile(secret, password, { mode: 0o644 });
-  const connect = { host, port, user: "sluice", database: "postgres", ...(password !== undefined && { password }) };
-  const query = async (sql: string, values: unknown[] = []) => {
-    const client = new pg.Client(connect);
+  const connect = { host, port, user: "sluice", ...(password !== undefined && { password }) };
+  const query = async (sql: string, values: unknown[] = [], database = "postgres") => {
+    const client = new pg.Client({ ...connect, database });
     client.on("error", () => {});
     await client.connect();
     try {

@@ -1,5 +1,5 @@
 /** Runs in a plugin's thread or process: brings its code in, exactly the code that the lock names. */
-import { registerHooks } from "node:module";
+import { createRequire, registerHooks } from "node:module";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AnyDefinition } from "@sluice/sdk/runtime";
@@ -14,11 +14,9 @@ const SDK = "@sluice/sdk";
 export async function loadDefinitions(entry: string, files: FileHashes | null): Promise<AnyDefinition[]> {
   const file = fileURLToPath(entry);
   const checked = files && readVerified(dirname(file), files, basename(file));
+  if (checked) allowRequire(entry);
+  hostSdk();
   registerHooks({
-    resolve: (specifier, context, next) =>
-      specifier === SDK || specifier.startsWith(`${SDK}/`)
-        ? next(specifier, { ...context, parentURL: import.meta.url })
-        : next(specifier, context),
     // What was checked is what runs, whatever the file holds by now.
     load: (url, context, next) =>
       checked && url === entry ? { format: "module", source: checked, shortCircuit: true } : next(url, context),
@@ -36,6 +34,21 @@ export async function loadDefinition(entry: string, type: string, files: FileHas
   const found = (await loadDefinitions(entry, files)).find((definition) => definition.type === type);
   if (!found) throw new TypeError(`the plugin's entry exports no sink of type "${type}" by default`);
   return found;
+}
+
+/** From now on the sdk is the host's own, whoever in this thread imports it. */
+export function hostSdk(): void {
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === SDK || specifier.startsWith(`${SDK}/`)
+        ? next(specifier, { ...context, parentURL: import.meta.url })
+        : next(specifier, context),
+  });
+}
+
+/** Packages of the older kind ask for built-in modules and native code by `require`, which a bundle has from here. */
+function allowRequire(entry: string): void {
+  (globalThis as { require?: NodeJS.Require }).require = createRequire(entry);
 }
 
 function isDefinition(value: unknown): value is AnyDefinition {

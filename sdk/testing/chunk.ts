@@ -11,6 +11,8 @@ export interface ChunkOptions {
   chunk?: string;
   /** Whether it may have been written before; default false. */
   redelivered?: boolean;
+  /** Where the records begin in the chunk, of which they are a piece; default 0. */
+  from?: number;
 }
 
 /** Records in shared memory, as the host lays them: their bytes, then start and end of each as 32-bit words at `at`. */

@@ -2,5 +2,15 @@
 export { batch } from "./batch.ts";
 export type { ChunkOptions, TestRecord } from "./chunk.ts";
 export { TestClock } from "./clock.ts";
+export {
+  type Conformance,
+  type ConformanceFile,
+  type ConformanceOptions,
+  conformance,
+  type FarEnd,
+  formatConformance,
+  type Promised,
+  type Subject,
+} from "./conformance.ts";
 export { NO_PREPARATION } from "./prepare.ts";
 export { type DeadLetter, type OpenOptions, OpenSink, open, SinkFailed, start } from "./sink.ts";

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { Kind, Wire } from "../record/types.ts";
@@ -38,6 +39,10 @@ export interface DeadLetter {
 interface Chunk extends Slab {
   readonly name: string;
   readonly wire: Wire;
+  /** Of the piece's first record in the chunk. */
+  readonly from: number;
+  /** What its memory held when it was handed over. */
+  readonly digest: string;
   /** Whether the sink has had it before. */
   redelivered: boolean;
 }
@@ -115,9 +120,10 @@ export class OpenSink {
 
   /** Adds a chunk to the log and hands it to the sink. Chunks without a name are called chunk-1, chunk-2, ... */
   deliver(records: readonly TestRecord[], options: ChunkOptions = {}): void {
-    const { wire = "msgpack", redelivered = false } = options;
+    const { wire = "msgpack", redelivered = false, from = 0 } = options;
     const name = options.chunk ?? `chunk-${this.#seq + 1}`;
-    this.#hand({ ...slabOf(records, wire), name, wire, redelivered });
+    const slab = slabOf(records, wire);
+    this.#hand({ ...slab, name, wire, from, redelivered, digest: digestOf(slab) });
   }
 
   /** Resolves when all that was delivered is written, left out or a dead letter. Rejects with SinkFailed. */
@@ -205,8 +211,8 @@ export class OpenSink {
   #hand(chunk: Chunk): void {
     const seq = ++this.#seq;
     this.#chunks.set(seq, chunk);
-    const { slab, at, count, wire, name, redelivered } = chunk;
-    const part = { slab, at, count, wire, chunk: name, from: 0, to: count, redelivered };
+    const { slab, at, count, wire, name, from, redelivered } = chunk;
+    const part = { slab, at, count, wire, chunk: name, from, to: from + count, redelivered };
     this.#runtime.receive({ t: "batch", seq, part, alone: false, heard: this.#returns, keep: null });
   }
 
@@ -224,7 +230,10 @@ export class OpenSink {
         for (const { seq, index, reason } of message.rejected) {
           this.#letters.push({ chunk: this.#chunks.get(seq)!.name, index, reason });
         }
-        for (const seq of message.seqs) this.#chunks.delete(seq);
+        for (const seq of message.seqs) {
+          this.#lookAt(this.#chunks.get(seq));
+          this.#chunks.delete(seq);
+        }
         for (const key of ["written", "filtered", "skipped", "retries"] as const)
           this.taken[key] += message.counts[key];
         break;
@@ -258,6 +267,12 @@ export class OpenSink {
     }
   }
 
+  /** Records lie in memory that all sinks share: who writes there changes what the others get. */
+  #lookAt(chunk: Chunk | undefined): void {
+    if (chunk && digestOf(chunk) !== chunk.digest)
+      this.#fail(new SinkFailed("It wrote into the memory of its records"));
+  }
+
   #limits(ready: Extract<FromThread, { t: "ready" }>): Limits {
     const { batch, gather, ms } = this.#options.limits ?? {};
     return {
@@ -285,4 +300,8 @@ export class OpenSink {
       watch();
     });
   }
+}
+
+function digestOf({ slab }: Slab): string {
+  return createHash("sha1").update(new Uint8Array(slab)).digest("base64");
 }

@@ -1,5 +1,5 @@
-import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
-import type { Family } from "./metric.ts";
+import { type Metric, Registry } from "prom-client";
+import type { Family, Sample } from "./metric.ts";
 
 /** The text of all metrics, one family at a time: the memory that a scrape takes is that of the largest. */
 export interface Exposition {
@@ -7,25 +7,39 @@ export interface Exposition {
   pages(): AsyncIterable<string>;
 }
 
-/** Fills the library's registry with the totals when it is asked for them, and with the metrics of the process. */
+/** Of the whole process: what Go's library says about it, as far as a confined plugin may know. */
+const PROCESS: readonly About[] = [
+  {
+    name: "process_cpu_seconds_total",
+    help: "Total user and system CPU time spent in seconds.",
+    type: "counter",
+    value: () => (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
+  },
+  {
+    name: "process_resident_memory_bytes",
+    help: "Resident memory size in bytes.",
+    type: "gauge",
+    value: () => process.memoryUsage.rss(),
+  },
+  {
+    name: "process_start_time_seconds",
+    help: "Start time of the process since unix epoch in seconds.",
+    type: "gauge",
+    value: () => Math.round(Date.now() / 1000 - process.uptime()),
+  },
+].map(({ value, ...about }) => ({ ...about, samples: () => [{ labels: {}, value: value() }] }));
+
+/** Fills the library's registry with the totals when it is asked for them. */
 export function exposition(families: readonly Family[]): Exposition {
   const registry = new Registry();
-  // Those of Node would be this thread's alone: they are not exposed, so its event loop need not be looked at often.
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 60_000 });
-  for (const { name } of registry.getMetricsAsArray())
-    if (name.startsWith("nodejs_")) registry.removeSingleMetric(name);
-  for (const family of families) {
-    const { name, help, type } = family.spec;
-    register(registry, { name, help, type }, () => family.samples());
-  }
   const dropped = {
     name: "sluice_prometheus_dropped_observations_total",
     help: "Observations left out because the metric has reached max_series.",
     type: "counter",
+    samples: () => families.map(({ spec, dropped }) => ({ labels: { metric: spec.name }, value: dropped })),
   };
-  register(registry, dropped, () =>
-    families.map(({ spec, dropped }) => ({ labels: { metric: spec.name }, value: dropped })),
-  );
+  const metrics = families.map((family) => ({ ...family.spec, samples: () => family.samples() }));
+  for (const metric of [...PROCESS, ...metrics, dropped]) register(registry, metric);
   const names = registry
     .getMetricsAsArray()
     .map(({ name }) => name)
@@ -42,11 +56,15 @@ export function exposition(families: readonly Family[]): Exposition {
   };
 }
 
+interface About {
+  name: string;
+  help: string;
+  type: string;
+  samples(): Sample[];
+}
+
 /** The library's own metrics can only be counted up one by one; totals that exist already are given through `get`. */
-function register(
-  registry: Registry,
-  about: { name: string; help: string; type: string },
-  values: () => object[],
-): void {
-  registry.registerMetric({ ...about, get: async () => ({ ...about, values: values() }) } as unknown as Metric);
+function register(registry: Registry, { name, help, type, samples }: About): void {
+  const about = { name, help, type };
+  registry.registerMetric({ ...about, get: async () => ({ ...about, values: samples() }) } as unknown as Metric);
 }

@@ -98,7 +98,7 @@ function refuseSharedNames(specs: readonly MetricSpec[]): void {
   for (const spec of specs) {
     for (const line of linesOf(spec)) {
       const owner = owners.get(line);
-      if (owner !== undefined || /^(process_|nodejs_|sluice_)/.test(line))
+      if (owner !== undefined || /^(process_|sluice_)/.test(line))
         throw new Fatal(
           `Two metrics would be exposed as ${line}${owner === undefined ? "" : ` (${owner} and ${spec.name})`}: give the custom metric another name, or name the base metric in disabled_metrics.`,
         );

@@ -11,7 +11,7 @@ import { type Job, recordsOf } from "./job.ts";
 import { commentsOf, metricsDifference, samplesOf } from "./metrics.ts";
 
 const FIXTURES = join(import.meta.dirname, "fixtures");
-const OWN = /^# \w+ (process|nodejs|sluice)_|^(process|nodejs|sluice)_/;
+const OWN = /^# \w+ (process|sluice)_|^(process|sluice)_/;
 
 /** What the sink exposes once it has had these records, in one chunk. */
 async function exposed(config: object, records: Buffer[], wire: Job["wire"]): Promise<string> {

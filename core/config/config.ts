@@ -63,10 +63,12 @@ export interface IamConfig {
   refreshBeforeMs: number;
 }
 
-/** The embedded log: one SQLite file in this folder. */
+/** One SQLite file in this folder. */
 export interface DiskLogConfig {
   engine: "disk";
   folder: string;
+  /** Where the gateway's lists are; undefined: the log is embedded, and whoever runs it appends the records. */
+  redis?: RedisLogConfig;
 }
 
 export interface DeliveryConfig {

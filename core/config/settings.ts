@@ -19,14 +19,9 @@ export function logOf(conf: PumpConf, cwd: string, draft: Draft): Config["log"] 
     });
   }
   if (sluice.log.engine !== "disk") return redisLog(storage, draft);
-  if (draft.isSet("analytics_storage_config")) {
-    draft.report("SLUICE_CONFIG_NOT_BUILT", ERROR, {
-      path: "sluice.log.engine",
-      message: "The embedded log takes no records from the Redis of analytics_storage_config yet.",
-      mend: 'Use sluice.log.engine "redis", or remove analytics_storage_config.',
-    });
-  }
-  return { engine: "disk", folder: resolve(cwd, sluice.log.folder) };
+  const folder = resolve(cwd, sluice.log.folder);
+  if (!draft.isSet("analytics_storage_config")) return { engine: "disk", folder };
+  return { engine: "disk", folder, redis: redisLog(storage, draft) };
 }
 
 export function healthOf(conf: PumpConf, draft: Draft): Config["health"] {

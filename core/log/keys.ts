@@ -20,6 +20,8 @@ export interface ListKeys {
   dead: string;
   /** Hash, `n:<sink>` and `b:<sink>`: dead letters kept and their bytes. */
   letters: string;
+  /** List that an instance with a log on disk has taken, and copies. */
+  intake(instance: string, n: number | string): string;
   /** List of one or more chunks. Records only ever leave it at its head, so that a chunk is found from its tail. */
   block(id: string): string;
 }
@@ -63,6 +65,7 @@ export function keysOf(list: string): ListKeys {
     sinks: `${tag}:sluice:sinks`,
     dead: `${tag}:sluice:dead`,
     letters: `${tag}:sluice:letters`,
+    intake: (instance, n) => `${tag}:sluice:in:${instance}:${n}`,
     block: (id) => `${tag}:sluice:c:${id}`,
   };
 }

@@ -207,7 +207,7 @@ class Simulation {
       let moved = 0;
       for (const instance of this.#instances) {
         const list = instance.log.lists[0]!;
-        for (let left = 1; left > 0; ) ({ left } = await list.claim());
+        for (let left = 1; left > 0; ) ({ left } = await patiently(() => list.claim()));
         for (const name of this.#sinks.keys()) {
           const [taken] = await list.take([{ sink: name, chunks: 100 }]);
           const refs = [...taken!, ...(await list.takeover(name, 100))];

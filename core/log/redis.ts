@@ -22,6 +22,8 @@ export interface RedisLogOptions {
   intercept?(send: Send): Send;
 }
 
+/** What needs neither scripts nor streams. */
+const ON_DISK = 'sluice.log.engine "disk"';
 /** Behind a failover others may first have to make their groups again, if they were young. */
 const SWEEP_GRACE_MS = 10_000;
 /** Two instances with different configurations under one name: while both say so within this time, ms. */
@@ -93,12 +95,12 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     const scratch = keysOf(name);
     const nonce = randomBytes(9).toString("base64url");
     const keys = ["a", "b", "log"].map((part) => scratch.block(`probe-${nonce}-${part}`));
-    const refused = (await connection.run(PROBE, keys, [], scratch.log)) as string[];
+    const refused = (await connection.run(PROBE, keys, [], scratch.log).catch(refuseScripts)) as string[];
     const needed = refused.filter((line) => !line.startsWith("SORT:"));
     if (needed.length === 0) return refused.length > 0 ? "copy" : "sort";
     throw new LogError(
       LOG_ERROR_CODES.refused,
-      `Redis refuses commands that the log needs (${needed.join("; ")}). Allow them for the user, or make room if it is out of memory.`,
+      `Redis refuses commands that the log needs (${needed.join("; ")}). Allow them for the user (docs/redis.md has the line), make room if it is out of memory, or set ${ON_DISK}.`,
     );
   };
 
@@ -183,4 +185,13 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
       return each.reduce((a, b) => (a === null || b === null ? null : Math.max(a, b)), 0);
     },
   };
+}
+
+function refuseScripts(error: unknown): never {
+  if (!(isLogError(error, LOG_ERROR_CODES.refused) && /NOPERM|unknown command/i.test(error.message))) throw error;
+  throw new LogError(
+    LOG_ERROR_CODES.refused,
+    `Redis refuses scripts. Allow EVAL and EVALSHA for the user, or set ${ON_DISK}. ${error.message}`,
+    error,
+  );
 }

@@ -97,11 +97,11 @@ try('PERSIST',KEYS[1]); try('EXISTS',KEYS[1]); try('LLEN',KEYS[1]); try('RENAME'
 if refused[#refused] and string.find(refused[#refused],'no such key') then refused[#refused]=nil end
 try('SORT',KEYS[1],'BY','nosort','LIMIT',0,1,'STORE',KEYS[2])
 try('LRANGE',KEYS[1],0,0); try('LTRIM',KEYS[1],1,0); try('LINDEX',KEYS[1],0)
-try('HSET',KEYS[2],'f','v'); try('HGETALL',KEYS[2]); try('HINCRBY',KEYS[2],'n',1)
+try('HSET',KEYS[2],'f','v'); try('HGETALL',KEYS[2]); try('HMGET',KEYS[2],'f'); try('HINCRBY',KEYS[2],'n',1); try('HDEL',KEYS[2],'f')
 local id=try('XADD',KEYS[3],'*','f','v'); if type(id)~='string' then id='1-1' end
 try('XGROUP','CREATE',KEYS[3],'g','0','MKSTREAM'); try('XINFO','GROUPS',KEYS[3])
 try('XREADGROUP','GROUP','g','c','COUNT',1,'STREAMS',KEYS[3],'>')
 try('XPENDING',KEYS[3],'g','-','+',1); try('XCLAIM',KEYS[3],'g','c',0,id,'JUSTID'); try('XACK',KEYS[3],'g',id)
 try('XRANGE',KEYS[3],'-','+','COUNT',1); try('XREVRANGE',KEYS[3],'+','-','COUNT',1); try('XLEN',KEYS[3])
-try('XDEL',KEYS[3],id); try('UNLINK',KEYS[1],KEYS[2],KEYS[3])
+try('XGROUP','DESTROY',KEYS[3],'g'); try('XDEL',KEYS[3],id); try('UNLINK',KEYS[1],KEYS[2],KEYS[3])
 return refused`);

@@ -24,21 +24,34 @@ export interface SqliteListOptions {
   chunkBytes: number;
 }
 
+/** Brings records to the file from elsewhere, for the lists that nobody appends to. */
+export interface Intake {
+  /** Throws LogError; it goes on trying. */
+  connect(): Promise<void>;
+  /** Moves one page of a list into the store. */
+  claim(list: string, store: SqliteStore): Promise<{ claimed: number; left: number }>;
+  /** Records that were left of a list at the last claim. */
+  left(list: string): number;
+  close(): void;
+}
+
 export class SqliteList implements ListLog {
   readonly name: string;
   readonly wire: Wire;
   readonly #opened: () => SqliteStore;
   readonly #options: SqliteListOptions;
+  readonly #intake: Intake | undefined;
   #cursors = new Map<string, Cursor>();
   /** Acknowledged since the last sweep; null: look at all. */
   #candidates: Set<number> | null = null;
 
   /** `opened` gives the store, or throws while the log is not open. */
-  constructor(name: string, wire: Wire, opened: () => SqliteStore, options: SqliteListOptions) {
+  constructor(name: string, wire: Wire, opened: () => SqliteStore, options: SqliteListOptions, intake?: Intake) {
     this.name = name;
     this.wire = wire;
     this.#opened = opened;
     this.#options = options;
+    this.#intake = intake;
   }
 
   get #store(): SqliteStore {
@@ -60,9 +73,9 @@ export class SqliteList implements ListLog {
     this.#candidates = null;
   }
 
-  /** Nothing to claim: `append` makes the chunks. */
+  /** Without an intake there is nothing to claim: `append` makes the chunks. */
   async claim(): Promise<{ claimed: number; left: number }> {
-    return { claimed: 0, left: 0 };
+    return this.#intake?.claim(this.name, this.#store) ?? { claimed: 0, left: 0 };
   }
 
   async take(requests: readonly { sink: string; chunks: number }[]): Promise<ChunkRef[][]> {
@@ -173,7 +186,12 @@ export class SqliteList implements ListLog {
 
   async lag(sink: string): Promise<Lag> {
     const { chunks, records, oldest } = this.#store.backlog(this.name, sink);
-    return { chunks, records, oldestMs: oldest === null ? 0 : Math.max(0, Date.now() - oldest), live: 0 };
+    return {
+      chunks,
+      records,
+      oldestMs: oldest === null ? 0 : Math.max(0, Date.now() - oldest),
+      live: this.#intake?.left(this.name) ?? 0,
+    };
   }
 
   async letters(sink: string): Promise<{ records: number; bytes: number }> {

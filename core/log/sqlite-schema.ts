@@ -10,8 +10,10 @@ export type Db = Database.Database;
 const PAGE_BYTES = 16 * 1024;
 /** The write-ahead log is cut back to this after a burst. */
 const WAL_BYTES = 64 * 1024 * 1024;
-const VERSION = 2;
+const VERSION = 3;
 
+const INTAKE =
+  "CREATE TABLE intake (list TEXT PRIMARY KEY, seq INTEGER NOT NULL, copied INTEGER NOT NULL) WITHOUT ROWID;";
 const SCHEMA = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- ends: 32-bit words, the end of each record in data. AUTOINCREMENT: an id is never used twice.
@@ -21,6 +23,7 @@ CREATE TABLE chunk (
 CREATE INDEX chunk_of_list ON chunk (list, id, records, bytes, at);
 CREATE TABLE sink (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, seen INTEGER NOT NULL,
   reads TEXT NOT NULL DEFAULT 'analytics') WITHOUT ROWID;
+${INTAKE}
 CREATE TABLE done (chunk INTEGER NOT NULL, sink TEXT NOT NULL, PRIMARY KEY (chunk, sink)) WITHOUT ROWID;
 CREATE TABLE letter (
   id INTEGER PRIMARY KEY AUTOINCREMENT, list TEXT NOT NULL, sink TEXT NOT NULL, chunk TEXT NOT NULL,
@@ -63,6 +66,7 @@ function prepareSchema(db: Db, file: string): string {
     db.exec(SCHEMA);
     db.prepare("INSERT INTO meta VALUES ('nonce', ?)").run(randomBytes(9).toString("base64url"));
   }
+  if (version > 0 && version < 3) db.exec(INTAKE);
   if (version === 1) db.exec("ALTER TABLE sink ADD COLUMN reads TEXT NOT NULL DEFAULT 'analytics'");
   if (version < VERSION) db.pragma(`user_version = ${VERSION}`);
   return db.prepare("SELECT value FROM meta WHERE name = 'nonce'").pluck().get() as string;

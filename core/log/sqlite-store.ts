@@ -7,6 +7,12 @@ import { type Db, naming, openFile } from "./sqlite-schema.ts";
 /** Pages given back to the file system in one sweep. */
 const VACUUM_PAGES = 2000;
 
+/** Which of the lists that were taken from Redis is being copied, and how many of its records are here. */
+export interface IntakeState {
+  seq: number;
+  copied: number;
+}
+
 export interface NewLetter {
   sink: string;
   chunk: string;
@@ -34,7 +40,8 @@ export class SqliteStore {
     this.#sync("NORMAL");
   }
 
-  append(list: string, cuts: readonly Cut[]): number {
+  /** `intake`: how far the list is copied then. */
+  append(list: string, cuts: readonly Cut[], intake?: IntakeState): number {
     if (cuts.length === 0) return 0;
     const insert = this.#sql("INSERT INTO chunk (list, records, bytes, at, ends, data) VALUES (?, ?, ?, ?, ?, ?)");
     const at = Date.now();
@@ -49,8 +56,22 @@ export class SqliteStore {
           data,
         );
       }
+      if (intake !== undefined) this.#writeIntake(list, intake);
       return cuts.length;
     });
+  }
+
+  intake(list: string): IntakeState {
+    const select = this.#sql("SELECT seq, copied FROM intake WHERE list = ?");
+    return (this.#naming(() => select.get(list)) as IntakeState | undefined) ?? { seq: 0, copied: 0 };
+  }
+
+  setIntake(list: string, state: IntakeState): void {
+    this.#transaction(() => this.#writeIntake(list, state));
+  }
+
+  #writeIntake(list: string, { seq, copied }: IntakeState): void {
+    this.#sql("INSERT OR REPLACE INTO intake VALUES (?, ?, ?)").run(list, seq, copied);
   }
 
   unread(list: string, sink: string, after: number, limit: number): { id: number; records: number }[] {

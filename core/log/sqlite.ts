@@ -1,7 +1,7 @@
-import { LOG_ERROR_CODES, LogError } from "./errors.ts";
+import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
 import { DEFAULT_KEY_PREFIX, type GatewayList, gatewayLists } from "./keys.ts";
 import type { DeliveryLog, SinkEntry } from "./log.ts";
-import { SqliteList } from "./sqlite-list.ts";
+import { type Intake, SqliteList } from "./sqlite-list.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
 export interface SqliteEngineConfig {
@@ -17,6 +17,8 @@ export interface SqliteLogOptions {
   lists?: readonly GatewayList[];
   /** The file's most pages of 16 KiB; as many as the disk has room for. */
   maxPages?: number;
+  /** Where the lists' records come from. */
+  intake?: Intake;
 }
 
 /** The delivery log in one file of one process: what is appended is the log's, there is nothing to claim. */
@@ -41,7 +43,7 @@ export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOpti
     throw new LogError(LOG_ERROR_CODES.unavailable, `The log in ${config.folder} is not open; call open first.`);
   };
   const lists = (options.lists ?? gatewayLists(DEFAULT_KEY_PREFIX)).map(
-    ({ name, wire }) => new SqliteList(name, wire, opened, config),
+    ({ name, wire }) => new SqliteList(name, wire, opened, config, options.intake),
   );
   const register = (sinks: readonly SinkEntry[]) => {
     const known = new Set(
@@ -61,6 +63,12 @@ export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOpti
         connectedAt = performance.now();
       }
       register(sinks);
+      try {
+        await options.intake?.connect();
+      } catch (error) {
+        // What is here can be delivered all the same, and each claim says so.
+        if (!isLogError(error, LOG_ERROR_CODES.unavailable)) throw error;
+      }
     },
     async register(sinks) {
       register(sinks);
@@ -84,6 +92,7 @@ export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOpti
       return opened().usage();
     },
     async close() {
+      options.intake?.close();
       store?.close();
       store = null;
       connectedAt = null;

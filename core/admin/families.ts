@@ -1,5 +1,6 @@
 import type { PluginMetric } from "../supervisor/plugin-metrics.ts";
 import { LATENCY_BOUNDS_MS, type SinkState, type SinkStatus, type Status } from "../supervisor/status.ts";
+import { UPTIME_FAMILIES } from "./uptime-families.ts";
 
 /** One time series of a family. `name` only where it differs from the family's (histograms). */
 export interface Sample {
@@ -250,6 +251,7 @@ export const FAMILIES: readonly Family[] = [
     type: "gauge",
     samples: eachActor((a) => a.eventLoopUse),
   },
+  ...UPTIME_FAMILIES,
 ];
 
 function latencySamples({ name: sink, latency }: SinkStatus): Sample[] {

@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { DeliveryLog } from "../log/log.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../supervisor/status.ts";
+import type { Tester } from "../uptime/tester.ts";
 import { CommandError } from "./errors.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import type { Parts } from "./parts.ts";
@@ -36,9 +37,13 @@ const CLOSING_MS = 5000;
 export async function run({ config, log, parts, logger, health = "required" }: RunOptions): Promise<Running> {
   const pump = await parts.createPump({ config, log, logger });
   let admin: Admin | null = null;
+  let tester: Tester | null = null;
+  const status = (): Status => ({ ...pump.status(), ...(tester && { uptime: tester.status() }) });
 
   async function stop(): Promise<void> {
     const started = performance.now();
+    // Before the pump: it closes the log.
+    await within(CLOSING_MS, tester?.stop() ?? Promise.resolve());
     const { released } = await within(config.stopMs + CLOSING_MS, pump.stop(config.stopMs));
     await within(CLOSING_MS, admin?.close() ?? Promise.resolve());
     const back = released > 0 ? `, ${formatCount(released)} records handed back for another delivery` : "";
@@ -47,12 +52,16 @@ export async function run({ config, log, parts, logger, health = "required" }: R
 
   try {
     await pump.start();
-    if (health !== "none") admin = await serve(config, health, pump.status, logger);
+    if (config.uptime) {
+      const { startTester } = await import("../uptime/tester.ts");
+      tester = startTester({ config: config.uptime, log: log.reports, logger: logger.child("uptime") });
+    }
+    if (health !== "none") admin = await serve(config, health, status, logger);
   } catch (error) {
     await stop().catch((cause: unknown) => logger.warn("The stop after a failed start failed too", { error: cause }));
     throw error;
   }
-  const { status, idle, measure } = pump;
+  const { idle, measure } = pump;
   return { status, idle, measure, port: admin?.port ?? null, stop };
 }
 

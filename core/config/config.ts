@@ -12,6 +12,8 @@ export interface Config {
   /** `host` empty: every address. */
   health: { host: string; port: number; endpoint: string };
   logging: { level: "error" | "warn" | "info" | "debug"; format: "text" | "json" | "legacy" };
+  /** Tests of services; null: none are configured. */
+  uptime: UptimeConfig | null;
   /** Whole seconds for an orderly stop before what is in hand is handed back, ms. */
   stopMs: number;
 }
@@ -70,6 +72,54 @@ export interface DiskLogConfig {
   /** Where the gateway's lists are; undefined: the log is embedded, and whoever runs it appends the records. */
   redis?: RedisLogConfig;
 }
+
+/** Tests that this instance runs if no other of its deployment does. */
+export interface UptimeConfig {
+  /** At most so many at once. */
+  concurrency: number;
+  /** So many results of one kind in a row change a service's state. */
+  failures: number;
+  successes: number;
+  /** From a report to its ExpireAt, ms. */
+  expireMs: number;
+  /** Results go to the log: somebody reads them there. */
+  report: boolean;
+  checks: UptimeCheck[];
+}
+
+interface CheckBase {
+  /** The key in `checks`. */
+  name: string;
+  /** As configured, without a password: for reports and logs. */
+  url: string;
+  intervalMs: number;
+  timeoutMs: number;
+  apiId: string;
+  orgId: string;
+}
+
+export interface HttpCheck extends CheckBase {
+  kind: "http";
+  /** Where to ask. */
+  target: string;
+  method: string;
+  headers: { [name: string]: string };
+  /** Base64. */
+  body: string;
+  /** Ranges of statuses that are well, both ends included. */
+  expect: [from: number, to: number][];
+}
+
+export interface TcpCheck extends CheckBase {
+  kind: "tcp";
+  host: string;
+  port: number;
+  /** TLS, with the certificate checked. */
+  secure: boolean;
+  commands: { name: "send" | "expect"; message: string }[];
+}
+
+export type UptimeCheck = HttpCheck | TcpCheck;
 
 export interface DeliveryConfig {
   /** A sink that does not renew for so long loses its chunks to another instance, ms. */

@@ -18,6 +18,7 @@ import { healthOf, loggingOf, logOf, reportMissingParts } from "./settings.ts";
 import { buildSinks } from "./sinks.ts";
 import { readSource } from "./source.ts";
 import { readUptimePump } from "./uptime.ts";
+import { uptimeOf } from "./uptime-tests.ts";
 import { applyVariables, type Environment, Variables } from "./variables.ts";
 
 export interface LoadOptions {
@@ -104,6 +105,7 @@ export function loadConfig(options: LoadOptions): Loaded {
     sinks,
     health: healthOf(conf, draft),
     logging: loggingOf(conf, variables, options.flags?.debug ?? false, draft),
+    uptime: uptimeOf(conf, sinks, variables, draft),
     stopMs: conf.sluice.stop,
   };
   reportTypeless(pumps, variables, draft);

@@ -93,6 +93,28 @@ export const SinkExtras = Type.Object({
   heap_mb: whole("JavaScript heap of each thread, MiB.", { default: 256, minimum: 32, maximum: 16384, env: "HEAP_MB" }),
 });
 
+/** One entry of `sluice.uptime.checks`. The names are those of a gateway's `check_list`. */
+export const UptimeCheck = Type.Object({
+  url: text("`http://`, `https://`, `tcp://host:port` or `tls://host:port`."),
+  protocol: text("`tcp` or `tls` where `url` does not say it."),
+  api_id: text("API that the service belongs to."),
+  org_id: text("Its organisation."),
+  interval: duration("From one run to the next; 0: that of all checks.", 0, { minimum: 0 }),
+  timeout: duration("Of one run; 0: that of all checks. A number from 1,000,000 on is nanoseconds.", 0, { minimum: 0 }),
+  method: text("HTTP method; empty: GET."),
+  headers: Type.Record(Type.String(), Type.String(), { description: "HTTP headers.", secret: true }),
+  body: text("HTTP body, base64.", { secret: true, pattern: "^[A-Za-z0-9+/]*={0,2}$" }),
+  expect: text("HTTP statuses that are well, as in `200-299,401`.", { default: "200" }),
+  commands: list(
+    Type.Object({
+      name: Type.Union([Type.Literal("send"), Type.Literal("expect")], { description: "What to do." }),
+      message: text("Bytes to send, or to expect."),
+    }),
+    "TCP and TLS: what to send and to expect, in order.",
+    { secret: true },
+  ),
+});
+
 const KiB = 1024;
 const MiB = KiB * KiB;
 
@@ -139,6 +161,18 @@ export const Sluice = Type.Object(
     health: Type.Object(
       { host: text("Address that the health endpoint listens on; empty: every address.") },
       { description: "The health endpoint; its name and port are Tyk Pump's." },
+    ),
+    uptime: Type.Object(
+      {
+        checks: Type.Record(Type.String(), UptimeCheck, { description: "By name." }),
+        interval: duration("From one run of a check to the next.", 10_000, { minimum: 100 }),
+        timeout: duration("Of one run; 0: the interval, at most 10 s.", 0, { minimum: 0 }),
+        failures: whole("So many failures in a row, and a service is down.", { default: 3, minimum: 1 }),
+        successes: whole("So many successes in a row, and it is up again; 0: as many as failures.", { minimum: 0 }),
+        concurrency: whole("Checks at once.", { default: 16, minimum: 1, maximum: 1000 }),
+        expire_after: duration("From a result to its ExpireAt; 0: 36,500 days.", 0, { minimum: 0, env: "EXPIRE_AFTER" }),
+      },
+      { description: "Tests of services: see [uptime.md](uptime.md)." },
     ),
     stop: duration("Time for an orderly stop; what is in hand then is handed back.", 25_000, { minimum: 100 }),
     sinks: Type.Record(Type.String(), SinkExtras, { description: "By sink, the key in `pumps`." }),
@@ -191,3 +225,4 @@ export type PumpConf = Static<typeof PumpConf>;
 export type Pump = Static<typeof Pump>;
 export type Storage = Static<typeof Storage>;
 export type SinkExtras = Static<typeof SinkExtras>;
+export type UptimeCheck = Static<typeof UptimeCheck>;

@@ -235,7 +235,7 @@ function reportStrangeExtras(pumps: readonly PumpEntry[], { draft, extras }: Sin
 }
 
 /** `my-csv.one` in a variable: MY_CSV_ONE. */
-function variableName(sink: string): string {
+export function variableName(sink: string): string {
   return sink.toUpperCase().replace(/[^A-Z0-9]/g, "_");
 }
 

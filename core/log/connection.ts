@@ -5,7 +5,7 @@ import type { Script } from "./scripts.ts";
 /** Replies as RESP2 gives them; bulk strings are Buffers in `sendBuffers`, else strings. */
 export type Reply = null | number | string | Buffer | Error | Reply[];
 
-export type Argument = string | number;
+export type Argument = string | number | Buffer;
 
 /** Sends one command; `about` is the key that it is about, which an error names. */
 export type Send = (command: string, args: readonly Argument[], about: string) => Promise<Reply>;

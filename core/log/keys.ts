@@ -18,6 +18,8 @@ export interface ListKeys {
   sinks: string;
   /** Stream of dead letters. */
   dead: string;
+  /** String: the instance that tests services. */
+  seat: string;
   /** Hash, `n:<sink>` and `b:<sink>`: dead letters kept and their bytes. */
   letters: string;
   /** List that an instance with a log on disk has taken, and copies. */
@@ -65,6 +67,7 @@ export function keysOf(list: string): ListKeys {
     sinks: `${tag}:sluice:sinks`,
     dead: `${tag}:sluice:dead`,
     letters: `${tag}:sluice:letters`,
+    seat: `${tag}:sluice:seat`,
     intake: (instance, n) => `${tag}:sluice:in:${instance}:${n}`,
     block: (id) => `${tag}:sluice:c:${id}`,
   };

@@ -20,10 +20,22 @@ export interface DeliveryLog {
   forgetSink(name: string): Promise<void>;
   /** Backlog over all lists, for limits and health. */
   usage(): Promise<{ bytes: number; records: number }>;
+  /** For uptime tests. */
+  readonly reports: ReportLog;
   /** Ends connections. What is held should be released before. */
   close(): Promise<void>;
   /** When the engine last (re)connected, ms of the monotonic clock; no takeover within the first lease after it. Null while away. */
   readonly connectedAt: number | null;
+}
+
+/** Where the results of uptime tests go, and which instance makes them. */
+export interface ReportLog {
+  /** Appends to the host checker's list, as a gateway does; how long that is then. Throws LogError. */
+  push(reports: readonly Uint8Array[]): Promise<number>;
+  /** Takes or keeps the seat of the one instance that tests, for so long; false: another has it. Throws LogError. */
+  hold(ms: number): Promise<boolean>;
+  /** Gives the seat up. */
+  leave(): Promise<void>;
 }
 
 export interface ListLog {

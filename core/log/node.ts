@@ -88,8 +88,8 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     const pipeline = current.pipeline();
     for (const { command, args, buffers, asking } of batch) {
       if (asking) pipeline.call("ASKING");
-      if (buffers) pipeline.callBuffer(command, ...args.map(String));
-      else pipeline.call(command, ...args.map(String));
+      if (buffers) pipeline.callBuffer(command, ...args);
+      else pipeline.call(command, ...args);
     }
     const replies = (await pipeline.exec()) ?? [];
     let at = 0;

@@ -2,11 +2,12 @@ import { randomBytes } from "node:crypto";
 import type { RedisLogConfig } from "../config/config.ts";
 import type { Connection, Send } from "./connection.ts";
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
-import { type GatewayList, gatewayLists, keysOf } from "./keys.ts";
+import { type GatewayList, gatewayLists, keysOf, UPTIME_LIST } from "./keys.ts";
 import { openLink } from "./link.ts";
 import type { DeliveryLog, KnownSink, SinkEntry } from "./log.ts";
 import { groupsOf, readRegistrations, registerSinks } from "./redis-groups.ts";
 import { RedisList } from "./redis-list.ts";
+import { redisReports } from "./redis-reports.ts";
 import { PROBE } from "./scripts.ts";
 
 export type RedisEngineConfig = RedisLogConfig & { leaseMs: number; chunkRecords: number; chunkBytes: number };
@@ -135,6 +136,7 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
 
   return {
     lists,
+    reports: redisReports(link.to(keysOf(UPTIME_LIST.name).log), UPTIME_LIST.name, consumer),
     async open(sinks) {
       await link.connect();
       await probe();

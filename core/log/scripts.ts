@@ -47,6 +47,14 @@ export const EXTEND = script(`-- KEYS log  ARGV sink, me, id...
 local lost={} for i=3,#ARGV do if #redis.call('XPENDING',KEYS[1],ARGV[1],ARGV[i],ARGV[i],1,ARGV[2])==1
   then redis.call('XCLAIM',KEYS[1],ARGV[1],ARGV[2],0,ARGV[i],'JUSTID') else lost[#lost+1]=ARGV[i] end end return lost`);
 
+/** Takes a seat that is free or ours, for so long. */
+export const HOLD = script(`-- KEYS seat  ARGV me, ms
+local at=redis.call('GET',KEYS[1]); if at and at~=ARGV[1] then return 0 end
+redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2]) return 1`);
+
+export const LEAVE = script(`-- KEYS seat  ARGV me
+if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0`);
+
 /** The consumer that holds what was handed back. */
 export const FREE = "~free";
 

@@ -1,5 +1,5 @@
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
-import { DEFAULT_KEY_PREFIX, type GatewayList, gatewayLists } from "./keys.ts";
+import { DEFAULT_KEY_PREFIX, type GatewayList, gatewayLists, UPTIME_LIST } from "./keys.ts";
 import type { DeliveryLog, SinkEntry } from "./log.ts";
 import { type Intake, SqliteList } from "./sqlite-list.ts";
 import { SqliteStore } from "./sqlite-store.ts";
@@ -55,8 +55,26 @@ export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOpti
     if (sinks.some(({ name }) => !known.has(name))) for (const list of lists) list.sinksChanged();
   };
 
+  const append: SqliteLog["append"] = (list, records) => {
+    opened();
+    const target = lists.find(({ name }) => name === list);
+    if (target === undefined) {
+      throw new LogError(LOG_ERROR_CODES.refused, `The log in ${config.folder} has no list named ${list}.`);
+    }
+    return target.append(records);
+  };
+
   return {
     lists,
+    reports: {
+      async push(reports) {
+        append(UPTIME_LIST.name, reports);
+        return 0;
+      },
+      // The file is one process's.
+      hold: async () => true,
+      leave: async () => undefined,
+    },
     async open(sinks) {
       if (store === null) {
         store = new SqliteStore(config.folder, options.maxPages);
@@ -73,14 +91,7 @@ export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOpti
     async register(sinks) {
       register(sinks);
     },
-    append(list, records) {
-      opened();
-      const target = lists.find(({ name }) => name === list);
-      if (target === undefined) {
-        throw new LogError(LOG_ERROR_CODES.refused, `The log in ${config.folder} has no list named ${list}.`);
-      }
-      return target.append(records);
-    },
+    append,
     async sinks() {
       return opened().sinks();
     },

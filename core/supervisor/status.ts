@@ -9,6 +9,30 @@ export interface Status {
   sinks: SinkStatus[];
   backlog: { bytes: number; records: number };
   slabs: { bytes: number; pinned: number };
+  uptime?: UptimeStatus;
+}
+
+/** Uptime tests; absent from the status where none are configured. */
+export interface UptimeStatus {
+  /** This instance runs the tests. */
+  active: boolean;
+  /** Checks under way. */
+  running: number;
+  /** Checks left out because their previous run was not finished. */
+  skipped: number;
+  /** Reports that the log did not take. */
+  dropped: number;
+  checks: {
+    name: string;
+    state: "unknown" | "up" | "down";
+    /** Of the last change, ms since 1970. */
+    since: number;
+    /** Of the last result. */
+    status: number;
+    ms: number;
+    /** Results by outcome: "ok" or the kind of failure. */
+    results: { [outcome: string]: number };
+  }[];
 }
 
 export interface ListStatus {

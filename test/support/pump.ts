@@ -62,6 +62,7 @@ export function testConfig(
     })),
     health: { host: "127.0.0.1", port: 0, endpoint: "health" },
     logging: { level: "debug", format: "text" },
+    uptime: null,
     stopMs: 5000,
   };
 }

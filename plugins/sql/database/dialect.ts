@@ -58,7 +58,7 @@ export interface Dialect {
   greatest(a: string, b: string): string;
   /** Statement that adds an index if it is not there. `apart`: without holding up writers, where the database can; then not in a transaction. */
   createIndex(table: Table, index: Index, apart: boolean): string;
-  /** Whether a driver's error says that what was to be made is there already. */
+  /** Whether a driver's error says that what was to be made, a table, column, index or row, is there already. */
   isThere(error: unknown): boolean;
   readonly catalogue: Catalogue;
 }

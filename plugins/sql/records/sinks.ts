@@ -4,12 +4,31 @@ import { connectionSettings } from "../database/settings.ts";
 import { GRAPH, INDEXED, MCP, RECORD, type RecordColumn } from "./columns.ts";
 import { Tables } from "./tables.ts";
 import { RowWriter } from "./writer.ts";
+import { Written } from "./written.ts";
 
-const Settings = Type.Object(connectionSettings);
+const settings = {
+  ...connectionSettings,
+  effectively_once: Type.Boolean({
+    default: false,
+    description:
+      "Each record has one row, however often it is delivered: what was written is noted in the table `sluice_written`, in the same transaction.",
+  }),
+};
+const Settings = Type.Object(settings);
 type Settings = Static<typeof Settings>;
 
-const tableName = (name: string) =>
-  Type.String({ default: name, minLength: 1, description: "The table, or what the tables of days begin with." });
+const withTable = (name: string, env: string) =>
+  Type.Object(
+    {
+      ...settings,
+      table_name: Type.String({
+        default: name,
+        minLength: 1,
+        description: "The table, or what the tables of days begin with.",
+      }),
+    },
+    { env },
+  );
 
 interface Kind {
   readonly columns: readonly RecordColumn[];
@@ -19,17 +38,26 @@ interface Kind {
 
 const DEFAULT_ROWS = 1000;
 
-async function open(kind: Kind, table: string, { config, log }: SinkContext<Settings>): Promise<RowWriter> {
+/** How long what was written is remembered. */
+const REMEMBERED_SECONDS = 3 * 86_400;
+const HOUR_MS = 3_600_000;
+
+async function open(kind: Kind, table: string, context: SinkContext<Settings>): Promise<RowWriter> {
+  const { config, log, name, every } = context;
   const database = await openDatabase(config);
   try {
     const tables = new Tables(database, { name: table, columns: kind.columns, indexed: kind.indexed });
     if (!config.table_sharding) await tables.one();
     else if (config.migrate_sharded_tables) await tables.migrateDays(log);
+    else await tables.today().catch((error: Error) => log.warn(`There is no table for today yet: ${error.message}`));
+    const written = config.effectively_once ? await Written.open(database, name) : null;
+    if (written) every(HOUR_MS, () => written.forget(REMEMBERED_SECONDS));
     return new RowWriter(database, tables, {
       columns: kind.columns,
       takes: kind.takes,
       sharded: config.table_sharding,
       rows: config.batch_size || DEFAULT_ROWS,
+      written,
     });
   } catch (error) {
     await database.close();
@@ -47,17 +75,14 @@ const sql = defineSink({
 
 const graph = defineSink({
   type: "sql-graph",
-  config: Type.Object(
-    { ...connectionSettings, table_name: tableName("tyk_analytics_graph") },
-    { env: "GRAPH_SQL_META" },
-  ),
+  config: withTable("tyk_analytics_graph", "GRAPH_SQL_META"),
   open: (context) =>
     open({ columns: GRAPH, indexed: [], takes: ({ isGraphql }) => isGraphql }, context.config.table_name, context),
 });
 
 const mcp = defineSink({
   type: "sql-mcp",
-  config: Type.Object({ ...connectionSettings, table_name: tableName("tyk_analytics_mcp") }, { env: "MCP_SQL_META" }),
+  config: withTable("tyk_analytics_mcp", "MCP_SQL_META"),
   open: (context) =>
     open({ columns: MCP, indexed: [], takes: ({ isMcp }) => isMcp }, context.config.table_name, context),
 });

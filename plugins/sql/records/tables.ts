@@ -1,6 +1,6 @@
 import type { Log } from "@sluice/sdk";
 import type { Database } from "../database/database.ts";
-import type { Table } from "../database/dialect.ts";
+import { quoteTable, type Table } from "../database/dialect.ts";
 import { ensureIndex, migrate, shardsOf } from "../database/schema.ts";
 
 /** What the tables of one sink look like. */
@@ -36,11 +36,19 @@ export class Tables {
     const name = `${this.#plan.name}_${day}`;
     if (this.#ready.has(name)) return name;
     const isNew = await this.#migrate(name);
-    if (isNew) await this.#index(name);
-    // Years of days, should somebody send records of any time.
+    // Nobody waits for an index of an empty table.
+    if (isNew || (await this.#isEmpty(name))) await this.#index(name);
+    // Records may be of any time.
     if (this.#ready.size > 1000) this.#ready.clear();
     this.#ready.add(name);
     return name;
+  }
+
+  /** The table of today, by the process's clock and zone. */
+  async today(): Promise<void> {
+    const now = new Date();
+    const two = (n: number) => String(n).padStart(2, "0");
+    await this.ofDay(`${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`);
   }
 
   /** Gives the tables of all days the columns that they lack. What fails is a warning: those of past days may be somebody else's by now. */
@@ -57,6 +65,11 @@ export class Tables {
   /** They are not what they were: to be looked at again. */
   forget(): void {
     this.#ready.clear();
+  }
+
+  async #isEmpty(name: string): Promise<boolean> {
+    const { dialect } = this.#database;
+    return (await this.#database.query(`SELECT 1 FROM ${quoteTable(dialect, name)} LIMIT 1`)).rows.length === 0;
   }
 
   #migrate(name: string): Promise<boolean> {

@@ -1,7 +1,8 @@
 import type { AnalyticsRecord, Batch, Call, Writer } from "@sluice/sdk";
-import type { Database, LoadColumn } from "../database/database.ts";
+import type { Database, Load, LoadColumn } from "../database/database.ts";
 import { dayNamer } from "./day.ts";
 import type { Tables } from "./tables.ts";
+import type { Written } from "./written.ts";
 
 export interface RowPlan {
   readonly columns: readonly LoadColumn[];
@@ -11,6 +12,8 @@ export interface RowPlan {
   readonly sharded: boolean;
   /** Most rows of one statement. */
   readonly rows: number;
+  /** Where each record must be written once. */
+  readonly written: Written | null;
 }
 
 /** Writes a row for each record. */
@@ -32,14 +35,49 @@ export class RowWriter implements Writer {
     const own = this.#select(batch, call);
     if (own.size === 0) return;
     try {
-      for (const [table, part] of await this.#shards(own)) {
-        await this.#load(table, part, { until: call, rows: this.#plan.rows, done: (piece) => call.wrote(piece) });
+      if (this.#plan.written) await this.#writeOnce(own, call, this.#plan.written);
+      else {
+        for (const [table, part] of await this.#shards(own)) {
+          await this.#load(
+            table,
+            part,
+            this.#job(call, (piece) => call.wrote(piece)),
+          );
+        }
       }
     } catch (error) {
       // The table may be gone, or have lost a column.
       this.#tables.forget();
       throw error;
     }
+  }
+
+  async #writeOnce(own: Batch, call: Call, written: Written): Promise<void> {
+    try {
+      const rest = await written.rest(own);
+      if (rest.size === 0) return;
+      // Ahead: MySQL commits what is open when a table is made.
+      const shards = await this.#shards(rest);
+      const committed = await this.#database.transaction(async (session) => {
+        const remember = await written.write(session, own);
+        for (const [table, part] of shards)
+          await this.#load(
+            table,
+            part,
+            this.#job(call, () => {}),
+            session,
+          );
+        return remember;
+      }, call);
+      committed();
+    } catch (error) {
+      written.failed(own);
+      throw error;
+    }
+  }
+
+  #job(call: Call, done: Load["done"]): Load {
+    return { until: call, rows: this.#plan.rows, done };
   }
 
   close(): Promise<void> {

@@ -48,8 +48,8 @@ export function mysqlDialect({ stringSize, wholeSeconds }: MysqlTypes): Dialect 
       );
       return `CREATE INDEX ${quote(index.name)} ON ${quoteTable(dialect, table.name)} (${columns.join(", ")})`;
     },
-    // table, column, key name
-    isThere: (error) => [1050, 1060, 1061].includes((error as { errno?: number } | undefined)?.errno ?? 0),
+    // table, column, key name, key
+    isThere: (error) => [1050, 1060, 1061, 1062].includes((error as { errno?: number } | undefined)?.errno ?? 0),
     catalogue: {
       columns(table) {
         const { schema, name } = tableParts(table);

@@ -27,7 +27,8 @@ export const sqliteDialect: Dialect = {
   greatest: (a, b) => `MAX(${a}, ${b})`,
   createIndex: (table, index) =>
     `CREATE INDEX IF NOT EXISTS ${quote(index.name)} ON ${quoteTable(sqliteDialect, table.name)} (${index.columns.map(quote).join(", ")})`,
-  isThere: (error) => /already exists|duplicate column/.test((error as Error | undefined)?.message ?? ""),
+  isThere: (error) =>
+    /already exists|duplicate column|UNIQUE constraint/.test((error as Error | undefined)?.message ?? ""),
   catalogue: {
     columns(table) {
       const { schema, name } = tableParts(table);

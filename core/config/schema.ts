@@ -124,9 +124,9 @@ export const Sluice = Type.Object(
       {
         engine: Type.Union([Type.Literal("redis"), Type.Literal("disk")], {
           default: "redis",
-          description: "Where chunks wait: in the gateway's Redis, or embedded on disk.",
+          description: "Where chunks wait: in the gateway's Redis, or in a file of this process (docs/redis.md).",
         }),
-        folder: text("Folder of the embedded log.", { default: "./data/log", minLength: 1, path: "write" }),
+        folder: text("Folder of the log on disk.", { default: "./data/log", minLength: 1, path: "write" }),
       },
       { description: "The delivery log." },
     ),

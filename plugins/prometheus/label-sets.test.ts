@@ -1,18 +1,20 @@
 import type { AnalyticsRecord } from "@sluice/sdk";
+import { batch } from "@sluice/sdk/testing";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { LabelSets, LabelValues } from "./label-sets.ts";
-import type { LabelValue } from "./labels.ts";
+import { LabelSets } from "./label-sets.ts";
+import { LabelValues } from "./label-values.ts";
+import { labelSource } from "./labels.ts";
 
-type Row = readonly LabelValue[];
+type Row = readonly (string | number)[];
 
-/** Reads values out of rows, where the sink reads them out of records. */
+/** Takes values from rows, where the sink takes them from records. */
 function tables(width: number, limits: readonly (readonly [columns: number[], limit: number])[]) {
   let row: Row = [];
   const values = new LabelValues();
-  const readers = Array.from({ length: width }, (_, i) => () => row[i]!);
+  const sources = Array.from({ length: width }, (_, i) => ({ value: () => row[i]! }));
   const sets = limits.map(([columns, limit]) => {
-    const places = columns.map((column) => values.column(readers[column]!));
+    const places = columns.map((column) => values.column(sources[column]!));
     return new LabelSets(values, places, limit);
   });
   return (next: Row) => {
@@ -59,11 +61,21 @@ test("many sets", () => {
 });
 
 test("long values are cut, and all values together have a limit", () => {
-  const place = tables(1, [[[0], 1_000_000]]);
-  expect(place(["x".repeat(100_000)])).toEqual(place([`${"x".repeat(1024)}y`]));
+  const values = new LabelValues();
+  const path = values.column(labelSource("path", { trackAllPaths: true, keyEnd: undefined }));
+  const sets = new LabelSets(values, [path], 1_000_000);
+  const place = (...paths: string[]) => {
+    return [...batch(paths.map((path) => ({ path })))].map((record) => {
+      values.read(record);
+      return sets.current();
+    });
+  };
+  expect(place("x".repeat(100_000), `${"x".repeat(1024)}y`, "x".repeat(1024), "x".repeat(1023))).toEqual([0, 0, 0, 1]);
   let kept = 0;
-  while (place([`${kept}`.padEnd(1024, "z")])[0]! >= 0) kept++;
+  for (let refused = false; !refused; kept += 1000) {
+    refused = place(...Array.from({ length: 1000 }, (_, i) => `${kept + i}`.padEnd(1024, "z"))).includes(-1);
+  }
   expect(kept).toBeGreaterThan(30_000);
   expect(kept).toBeLessThan(40_000);
-  expect(place(["x".repeat(1024)])).toEqual([0]);
+  expect(place("x".repeat(1024))).toEqual([0]);
 });

@@ -1,68 +1,4 @@
-import type { AnalyticsRecord } from "@sluice/sdk";
-import type { LabelReader, LabelValue } from "./labels.ts";
-
-/** Longer values are cut: whoever sends a request writes its path. */
-const LONGEST_VALUE = 1024;
-/** Characters of all values together. */
-const MOST_CHARACTERS = 32 << 20;
-
-/**
- * The label values of the record at hand, read once whatever the number of metrics, and a number for each value that is in
- * use: metrics are counted by numbers. Values are kept only with a series that needs them, so their number is bounded by
- * that of the series.
- */
-export class LabelValues {
-  /** Of the record at hand, by reader; -1: a value that no series has. */
-  ids = new Int32Array(0);
-  readonly #readers: LabelReader[] = [];
-  readonly #values: LabelValue[] = [];
-  readonly #known: Map<LabelValue, number>[] = [];
-  readonly #texts: string[][] = [];
-  #characters = 0;
-
-  /** The place of a reader's values in `ids`. */
-  column(reader: LabelReader): number {
-    const at = this.#readers.indexOf(reader);
-    if (at >= 0) return at;
-    this.#known.push(new Map());
-    this.#texts.push([]);
-    this.#values.push("");
-    this.ids = new Int32Array(this.#values.length);
-    return this.#readers.push(reader) - 1;
-  }
-
-  read(record: AnalyticsRecord): void {
-    const { ids } = this;
-    const readers = this.#readers;
-    for (let i = 0; i < readers.length; i++) {
-      let value = readers[i]!(record);
-      if (typeof value === "string" && value.length > LONGEST_VALUE) value = cut(value);
-      this.#values[i] = value;
-      ids[i] = this.#known[i]!.get(value) ?? -1;
-    }
-  }
-
-  /** Keeps the value at hand; false if there is no room for it. */
-  keep(column: number): boolean {
-    if (this.ids[column]! >= 0) return true;
-    const value = this.#values[column]!;
-    const text = String(value);
-    if (this.#characters + text.length > MOST_CHARACTERS) return false;
-    this.#characters += text.length;
-    this.#known[column]!.set(value, this.#texts[column]!.length);
-    this.ids[column] = this.#texts[column]!.push(text) - 1;
-    return true;
-  }
-
-  text(column: number, id: number): string {
-    return this.#texts[column]![id]!;
-  }
-}
-
-/** A copy: a slice would keep the whole value in memory. */
-function cut(value: string): string {
-  return Buffer.from(value.slice(0, LONGEST_VALUE)).toString();
-}
+import type { LabelValues } from "./label-values.ts";
 
 /** The sets of label values that one metric has series for, numbered from 0: a hash table over the numbers of the values. */
 export class LabelSets {
@@ -72,6 +8,8 @@ export class LabelSets {
   readonly #limit: number;
   /** `#columns.length` numbers a set. */
   #ids: Int32Array;
+  /** Values come from records: nobody may know beforehand which sets collide. */
+  readonly #seed = (Math.random() * 0x1_0000_0000) | 0;
   /** A set's number + 1, at the place that its hash says or behind; 0: free. */
   #table = new Int32Array(64);
 
@@ -88,7 +26,7 @@ export class LabelSets {
     const columns = this.#columns;
     const table = this.#table;
     const sets = this.#ids;
-    let hash = 0;
+    let hash = this.#seed;
     for (let i = 0; i < columns.length; i++) {
       const id = ids[columns[i]!]!;
       if (id < 0) return this.#add();
@@ -126,7 +64,7 @@ export class LabelSets {
   #place(set: number): void {
     const mask = this.#table.length - 1;
     const width = this.#columns.length;
-    let hash = 0;
+    let hash = this.#seed;
     for (let i = 0; i < width; i++) hash = mix(hash, this.#ids[set * width + i]!);
     let at = hash & mask;
     while (this.#table[at] !== 0) at = (at + 1) & mask;

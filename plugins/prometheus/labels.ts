@@ -1,8 +1,20 @@
 import { type AnalyticsRecord, F, type Field } from "@sluice/sdk";
 
-export type LabelValue = string | number;
-/** Gives a record's value of a label. Two labels with the same reader share the memory of their values. */
-export type LabelReader = (record: AnalyticsRecord) => LabelValue;
+/** What a label's values are read from. Two labels with the same source share the memory of their values. */
+export type LabelSource = TextSource | ValueSource;
+
+/** A field of text. */
+export interface TextSource {
+  readonly field: Field;
+  /** Whether a record's field counts, and the value of those where it does not. */
+  readonly counts: ((record: AnalyticsRecord) => boolean) | null;
+  readonly otherwise: string;
+}
+
+/** Anything else: numbers, and texts that are made. */
+export interface ValueSource {
+  readonly value: (record: AnalyticsRecord) => string | number;
+}
 
 /** How the values of some labels are made. */
 export interface LabelOptions {
@@ -12,61 +24,65 @@ export interface LabelOptions {
   keyEnd: number | undefined;
 }
 
-const apiId: LabelReader = (record) => record.apiId;
-const apiKey: LabelReader = (record) => record.apiKey;
-const oauthId: LabelReader = (record) => record.oauthId;
+const text = (field: Field): TextSource => ({ field, counts: null, otherwise: "" });
+const ofMcp = (field: Field): TextSource => ({ field, counts: (record) => record.isMcp, otherwise: "" });
+const made = (value: ValueSource["value"]): ValueSource => ({ value });
+
+const apiId = text(F.apiId);
+const apiKey = text(F.apiKey);
+const oauthId = text(F.oauthId);
+const path = text(F.path);
+const trackedPath: TextSource = { field: F.path, counts: (record) => record.trackPath, otherwise: "unknown" };
 const responseCode = whole(F.responseCode, (record) => record.responseCode);
-const path: LabelReader = (record) => record.path;
-const trackedPath: LabelReader = (record) => (record.trackPath ? record.path : "unknown");
 
 /** By the names that Tyk Pump knows. Paths and keys depend on the configuration. */
-const READERS: { readonly [label: string]: LabelReader } = {
-  host: (record) => record.host,
-  method: (record) => record.method,
+const SOURCES: { readonly [label: string]: LabelSource } = {
+  host: text(F.host),
+  method: text(F.method),
   path: trackedPath,
   code: responseCode,
   response_code: responseCode,
   api_key: apiKey,
   key: apiKey,
-  time_stamp: (record) => record.timestamp.text("go"),
-  api_version: (record) => record.apiVersion,
-  api_name: (record) => record.apiName,
+  time_stamp: made((record) => record.timestamp.text("go")),
+  api_version: text(F.apiVersion),
+  api_name: text(F.apiName),
   api: apiId,
   api_id: apiId,
-  org_id: (record) => record.orgId,
+  org_id: text(F.orgId),
   client_id: oauthId,
   oauth_id: oauthId,
   request_time: whole(F.requestTime, (record) => record.requestTime),
   latency_total: whole(F.latencyTotal, (record) => record.latencyTotal),
   latency_upstream: whole(F.latencyUpstream, (record) => record.latencyUpstream),
   latency_gateway: whole(F.latencyGateway, (record) => record.latencyGateway),
-  ip_address: (record) => record.ipAddress,
-  alias: (record) => record.alias,
-  mcp_method: (record) => (record.isMcp ? record.mcpJsonrpcMethod : ""),
-  mcp_primitive_type: (record) => (record.isMcp ? record.mcpPrimitiveType : ""),
-  mcp_primitive_name: (record) => (record.isMcp ? record.mcpPrimitiveName : ""),
+  ip_address: text(F.ipAddress),
+  alias: text(F.alias),
+  mcp_method: ofMcp(F.mcpJsonrpcMethod),
+  mcp_primitive_type: ofMcp(F.mcpPrimitiveType),
+  mcp_primitive_name: ofMcp(F.mcpPrimitiveName),
 };
 
-export const LABELS: readonly string[] = Object.keys(READERS);
+export const LABELS: readonly string[] = Object.keys(SOURCES);
 
-const keyEnds = new Map<number, LabelReader>();
+const keyEnds = new Map<number, LabelSource>();
 
-/** The reader of a label that `LABELS` has. */
-export function labelReader(label: string, { trackAllPaths, keyEnd }: LabelOptions): LabelReader {
-  const reader = READERS[label]!;
-  if (reader === trackedPath && trackAllPaths) return path;
-  if (reader !== apiKey || keyEnd === undefined) return reader;
-  const known = keyEnds.get(keyEnd) ?? ((record: AnalyticsRecord) => obfuscate(record.apiKey, keyEnd));
+/** The source of a label that `LABELS` has. */
+export function labelSource(label: string, { trackAllPaths, keyEnd }: LabelOptions): LabelSource {
+  const source = SOURCES[label]!;
+  if (source === trackedPath && trackAllPaths) return path;
+  if (source !== apiKey || keyEnd === undefined) return source;
+  const known = keyEnds.get(keyEnd) ?? made((record) => obfuscate(record.apiKey, keyEnd));
   keyEnds.set(keyEnd, known);
   return known;
 }
 
 /** Numbers that a double cannot hold exactly are text. */
-function whole(field: Field, number: (record: AnalyticsRecord) => number): LabelReader {
-  return (record) => {
+function whole(field: Field, number: (record: AnalyticsRecord) => number): ValueSource {
+  return made((record) => {
     const value = number(record);
     return Number.isSafeInteger(value) ? value : record.text(field);
-  };
+  });
 }
 
 /** `****` and the last bytes of a longer key; `--` for one that would be shown whole. */

@@ -1,8 +1,9 @@
 import type { AnalyticsRecord, Batch } from "@sluice/sdk";
 import { CounterFamily } from "./counter.ts";
 import { HistogramFamily } from "./histogram.ts";
-import { LabelSets, LabelValues } from "./label-sets.ts";
-import { labelReader } from "./labels.ts";
+import { LabelSets } from "./label-sets.ts";
+import { LabelValues } from "./label-values.ts";
+import { labelSource } from "./labels.ts";
 import type { Family, MetricSpec } from "./metric.ts";
 
 export interface MetricsOptions {
@@ -47,7 +48,7 @@ export class Metrics {
 
   #family(spec: MetricSpec, { trackAllPaths, means, maxSeries }: MetricsOptions): Family {
     const { keyEnd, types, bounds } = spec;
-    const columns = spec.labels.map((label) => this.#values.column(labelReader(label, { trackAllPaths, keyEnd })));
+    const columns = spec.labels.map((label) => this.#values.column(labelSource(label, { trackAllPaths, keyEnd })));
     const linesOfSet = spec.type === "counter" ? 1 : types.length * (bounds.length + 3);
     const sets = new LabelSets(this.#values, columns, Math.max(1, Math.floor(maxSeries / linesOfSet)));
     return spec.type === "counter" ? new CounterFamily(spec, sets) : new HistogramFamily(spec, sets, means);

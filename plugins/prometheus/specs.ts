@@ -9,6 +9,7 @@ const BOUNDS: readonly number[] = [
   60_000,
 ];
 const KEY_END = 4;
+const LONGEST_KEY_END = 256;
 const LATENCY = "tyk_latency";
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 
@@ -79,7 +80,9 @@ function customSpec(metric: CustomMetric, type: MetricSpec["type"], i: number): 
     labels,
     types: type === "counter" ? [] : name === LATENCY ? ["total", "upstream", "gateway"] : ["total"],
     bounds: type === "counter" ? [] : bounds.length > 0 ? bounds : BOUNDS,
-    keyEnd: metric.obfuscate_api_keys ? Math.max(0, metric.obfuscate_api_keys_length || KEY_END) : undefined,
+    keyEnd: metric.obfuscate_api_keys
+      ? Math.min(LONGEST_KEY_END, Math.max(0, metric.obfuscate_api_keys_length || KEY_END))
+      : undefined,
     mcpOnly: metric.mcp_only ?? false,
   };
 }

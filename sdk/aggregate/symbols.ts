@@ -36,8 +36,8 @@ export class Symbols {
     this.size = 1;
   }
 
-  /** The number of bytes [start, end) of what `view` looks at. */
-  intern(view: DataView, start: number, end: number): number {
+  /** The number of bytes [start, end) of what `view` looks at. Without `add`: -1 for those that have none yet. */
+  intern(view: DataView, start: number, end: number, add = true): number {
     const size = end - start;
     if (size === 0) return 0;
     const hash = hashOf(view, start, size, this.#seed);
@@ -46,7 +46,7 @@ export class Symbols {
     let at = hash & mask;
     for (;;) {
       const entry = table[2 * at + 1]!;
-      if (entry === 0) return this.#add(view, start, size, hash, at);
+      if (entry === 0) return add ? this.#add(view, start, size, hash, at) : -1;
       if (table[2 * at] === hash && this.#is(entry - 1, view, start, size)) return entry - 1;
       at = (at + 1) & mask;
     }

@@ -8,6 +8,7 @@ import { read, sourceFiles } from "./sources.ts";
 interface Package {
   name: string;
   dependencies?: { [name: string]: string };
+  peerDependencies?: { [name: string]: string };
   devDependencies?: { [name: string]: string };
 }
 
@@ -40,13 +41,14 @@ test("what would turn them round is found", () => {
   expect(found("plugins/csv/a.ts", "sluice/config")).toBe(true);
   expect(found("plugins/csv/a.ts", "ioredis")).toBe(true);
   expect(found("plugins/csv/a.ts", "@sluice/sdk/testing")).toBe(false);
+  expect(found("test/plugins/with-addon/a.ts", "../../../core/log/log.ts")).toBe(true);
   expect(found("bench/a.ts", "../test/faults/crash.ts")).toBe(true);
 });
 
 const TEST_TOOLS = ["vitest", "fast-check"];
 
 function faults(file: string, specifiers: readonly string[]): string[] {
-  const folder = file.startsWith("plugins/") ? file.split("/").slice(0, 2).join("/") : file.split("/")[0]!;
+  const folder = /^(plugins|test\/plugins)\/[^/]+(?=\/)/.exec(file)?.[0] ?? file.split("/")[0]!;
   const isTest = folder === "test" || file.endsWith(".test.ts") || TEST_TOOLS.some((tool) => specifiers.includes(tool));
   const allowed = (specifier: string): boolean => {
     if (isBuiltin(specifier)) return true;
@@ -65,7 +67,7 @@ function isDependency(specifier: string, folder: string, isTest: boolean): boole
     .join("/");
   const own = folder === "scripts" ? root : packageOf(folder);
   const development = isTest || folder === "scripts" ? { ...root.devDependencies, ...own.devDependencies } : {};
-  return name === own.name || name in { ...own.dependencies, ...development };
+  return name === own.name || name in { ...own.dependencies, ...own.peerDependencies, ...development };
 }
 
 function packageOf(folder: string): Package {

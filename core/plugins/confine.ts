@@ -28,15 +28,19 @@ export function confine(
   const write = [...(permissions.write ?? []), ...paths.write];
   const made = write.flatMap(missingAbove);
   const read = [...plugin.roots, ...(permissions.read ?? []), ...paths.read];
-  const flags = new Set(["--permission"]);
-  for (const path of [...hostCode(), ...read, ...write, compileCache].flatMap(withContent))
-    flags.add(`--allow-fs-read=${path}`);
-  for (const path of [...write, compileCache].flatMap(withContent)) flags.add(`--allow-fs-write=${path}`);
-  for (const folder of made) flags.add(`--allow-fs-read=${folder}`).add(`--allow-fs-write=${folder}`);
-  if (permissions.addons) flags.add("--allow-addons");
-  if (permissions.childProcess) flags.add("--allow-child-process");
-  if (permissions.worker) flags.add("--allow-worker");
-  return { flags: [...flags], env: { ...zone(env), ...grantedVariables(permissions, env) }, compileCache };
+  const written = [...[...write, compileCache].flatMap(withContent), ...made];
+  // Who may make a file may see whether its folder is there.
+  const seen = [...[...hostCode(), ...read].flatMap(withContent), ...written, ...write.map((path) => dirname(path))];
+  const flags = ["--permission", ...inOrder(seen, "--allow-fs-read"), ...inOrder(written, "--allow-fs-write")];
+  if (permissions.addons) flags.push("--allow-addons");
+  if (permissions.childProcess) flags.push("--allow-child-process");
+  if (permissions.worker) flags.push("--allow-worker");
+  return { flags, env: { ...zone(env), ...grantedVariables(permissions, env) }, compileCache };
+}
+
+/** Node forgets a path that it is told of behind a longer one which begins with it. */
+function inOrder(paths: readonly string[], flag: string): string[] {
+  return [...new Set(paths)].sort().map((path) => `${flag}=${path}`);
 }
 
 /** A path may be a file, a folder, or nothing yet: what is below it counts too. */

@@ -158,9 +158,7 @@ async function installOne(
   const isIntact = isSealed(plugin) && faultOf(folder, plugin) === undefined;
   if (isIntact || requested === undefined) return "there";
   return inWorkFolder(async (work) => {
-    const { dependencies } = plugin;
-    const request = exactly(requested, name, version);
-    const prepared = await prepare(request, { folder, work, ...(dependencies && { dependencies }) });
+    const prepared = await prepare(exactly(requested, name, version), { folder, work, locked: plugin });
     const next = await completeAs(plugin, prepared);
     if (text(next) === text(plugin)) {
       putBundle(folder, plugin.entry, prepared.bundle);

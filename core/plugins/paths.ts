@@ -6,6 +6,8 @@ import type { Schema } from "../config/fields.ts";
 export interface PathKey {
   keys: string[];
   access: "read" | "write";
+  /** Only where the keys beside it have these values. */
+  when?: { [key: string]: unknown };
 }
 
 export interface Paths {
@@ -15,7 +17,8 @@ export interface Paths {
 
 /** The keys that a schema marks with `path`. */
 export function pathKeysOf(schema: Schema, keys: string[] = []): PathKey[] {
-  const own: PathKey[] = schema.path ? [{ keys, access: schema.path }] : [];
+  const { path: access, pathWhen: when } = schema;
+  const own: PathKey[] = access ? [{ keys, access, ...(when && { when }) }] : [];
   const nested = Object.entries(schema.properties ?? {}).flatMap(([key, one]) => pathKeysOf(one, [...keys, key]));
   const items = [schema.items, ...Object.values(schema.patternProperties ?? {})].flatMap((one) =>
     one ? pathKeysOf(one, [...keys, "*"]) : [],
@@ -26,7 +29,9 @@ export function pathKeysOf(schema: Schema, keys: string[] = []): PathKey[] {
 /** The paths that a configuration has under these keys, absolute. */
 export function pathsIn(config: unknown, pathKeys: readonly PathKey[]): Paths {
   const paths: Paths = { read: [], write: [] };
-  for (const { keys, access } of pathKeys) {
+  for (const { keys, access, when = {} } of pathKeys) {
+    const beside = valuesAt(config, keys.slice(0, -1));
+    if (Object.entries(when).some(([key, value]) => !beside.some((one) => valuesAt(one, [key])[0] === value))) continue;
     for (const value of valuesAt(config, keys)) if (typeof value === "string") paths[access].push(resolve(value));
   }
   return paths;

@@ -26,12 +26,12 @@ export interface PrepareOptions {
   folder: string;
   /** An empty folder to use. */
   work: string;
-  /** Install exactly these dependencies. */
-  dependencies?: LockedPlugin["dependencies"];
+  /** Where it is still the same archive, exactly its dependencies are installed again. */
+  locked?: LockedPlugin;
 }
 
 /** Fetches, checks and bundles a plugin. Runs neither its scripts nor its code. Throws PluginError. */
-export async function prepare(request: Request, { folder, work, dependencies }: PrepareOptions): Promise<Prepared> {
+export async function prepare(request: Request, { folder, work, locked }: PrepareOptions): Promise<Prepared> {
   const { archive, integrity } = await fetchPackage(request, folder, work);
   const source = join(work, "package");
   unpack(archive, source);
@@ -46,7 +46,8 @@ export async function prepare(request: Request, { folder, work, dependencies }: 
       `${name} has no file ${entry}, which its manifest calls its entry. Correct it.`,
     );
   }
-  const tree = await installDependencies(source, manifest, dependencies);
+  const exact = locked?.integrity === integrity ? locked.dependencies : undefined;
+  const tree = await installDependencies(source, manifest, exact);
   const out = join(work, "bundle");
   await bundle(source, manifest, out);
   const files = hashFolder(out);

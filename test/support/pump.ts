@@ -74,8 +74,14 @@ export class TestPump {
   readonly supervisor: Supervisor;
   readonly lines: string[] = [];
 
-  constructor(sinks: { [name: string]: TestSink }, delivery: Partial<Config["delivery"]> = {}) {
+  /** `loaded`: further sinks, as a configuration gives them. */
+  constructor(
+    sinks: { [name: string]: TestSink },
+    delivery: Partial<Config["delivery"]> = {},
+    loaded: readonly SinkConfig[] = [],
+  ) {
     const config = testConfig(this.folder, sinks, delivery);
+    config.sinks.push(...loaded);
     this.log = openSqliteLog({ folder: path.join(this.folder, "log"), ...config.delivery });
     const logger = createLogger({
       level: "debug",

@@ -28,6 +28,8 @@ export interface Schema {
   secret?: boolean | undefined;
   /** The operator's value joins the thread's file permissions. */
   path?: "read" | "write" | undefined;
+  /** It is a path only where the keys beside it have these values. */
+  pathWhen?: { [key: string]: unknown } | undefined;
   /** `duration`: "30s", "1m30s", "200ms" or a number of milliseconds; read as milliseconds. */
   format?: string | undefined;
   /** Kept as the parsed JSON for a later stage; no variable of its own. */

@@ -8,6 +8,8 @@ export const connectionSettings = {
   connection_string: Type.String({
     default: "",
     secret: true,
+    path: "write",
+    pathWhen: { type: "sqlite" },
     description:
       "PostgreSQL: `host=… user=… dbname=…` or `postgres://…`; MySQL: `user:password@tcp(host:3306)/database` or `mysql://…`; SQLite: a file.",
   }),

@@ -42,7 +42,11 @@ const REPLIES: readonly [word: RegExp, code: LogErrorCode, mend: string][] = [
     LOG_ERROR_CODES.auth,
     "Check the username and the password of the Redis connection.",
   ],
-  [/\bNOPERM\b/, LOG_ERROR_CODES.refused, "Grant the command to the user: ~<prefix>* +@all covers all."],
+  [
+    /\bNOPERM\b|executing the script can't run/,
+    LOG_ERROR_CODES.refused,
+    "Grant the command to the user: ~<prefix>* +@all covers all.",
+  ],
   [/\bOOM\b/, LOG_ERROR_CODES.refused, "Redis is at its maxmemory; raise it or let the sinks catch up."],
   [/\bREADONLY\b/, LOG_ERROR_CODES.refused, "This Redis is a replica; point the configuration at the master."],
   [

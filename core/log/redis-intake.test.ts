@@ -152,6 +152,21 @@ describe("the log on disk, fed from Redis", () => {
     });
   });
 
+  test("a full disk: what does not fit stays in Redis, and comes when there is room", async () => {
+    const folder = useFolder();
+    const intake = openRedisIntake({ redis: redisLogConfig(address()), lists: [LIST.name], ...LIMITS });
+    const small = openSqliteLog({ folder, ...LIMITS }, { lists: [LIST], intake, maxPages: 30 });
+    await small.open([entry("a")]);
+    const texts = await push(1000, 1000);
+    await expect(claimAll(small.lists[0]!)).rejects.toMatchObject({ code: LOG_ERROR_CODES.full });
+    await small.close();
+    const log = logIn(folder);
+    onTestFinished(() => log.close());
+    await log.open([entry("a")]);
+    await claimAll(log.lists[0]!);
+    expect(await deliver(log.lists[0]!)).toEqual(texts);
+  });
+
   test("what is on disk is delivered while Redis is away", async () => {
     const folder = useFolder();
     const server = await startRedis();

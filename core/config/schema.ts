@@ -170,7 +170,10 @@ export const Sluice = Type.Object(
         failures: whole("So many failures in a row, and a service is down.", { default: 3, minimum: 1 }),
         successes: whole("So many successes in a row, and it is up again; 0: as many as failures.", { minimum: 0 }),
         concurrency: whole("Checks at once.", { default: 16, minimum: 1, maximum: 1000 }),
-        expire_after: duration("From a result to its ExpireAt; 0: 36,500 days.", 0, { minimum: 0, env: "EXPIRE_AFTER" }),
+        expire_after: duration("From a result to its ExpireAt; 0: 36,500 days.", 0, {
+          minimum: 0,
+          env: "EXPIRE_AFTER",
+        }),
       },
       { description: "Tests of services: see [uptime.md](uptime.md)." },
     ),

@@ -1,8 +1,12 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { encodeUptime } from "@sluice/sdk/record";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { UPTIME_LIST } from "../core/log/keys.ts";
+import { read } from "./sources.ts";
 import { arrivals, LIST, numbersIn, push } from "./support/gateway.ts";
 import { until } from "./support/pump.ts";
 import type { TestRedis } from "./support/redis.ts";
@@ -115,3 +119,39 @@ test("with dont_purge_uptime_data the list is left alone", async () => {
   expect(await redis.client.llen(UPTIME_LIST.name)).toBe(10);
   expect(await redis.client.keys("*host-checker*")).toEqual([UPTIME_LIST.name]);
 });
+
+test("the example of docs/uptime.md: services are tested, counted and shown, and one that is down does not make Sluice unready", async () => {
+  const redis = await useRedis();
+  let status = 204;
+  const web = createServer((request, response) => {
+    response.statusCode = request.url === "/health" ? status : 404;
+    response.end();
+  });
+  web.listen(0, "127.0.0.1");
+  onTestFinished(() => void web.close());
+  await once(web, "listening");
+  const example = /```json\n([\s\S]*?)```/
+    .exec(read("docs/uptime.md"))![1]!
+    .replace("localhost:8080", `127.0.0.1:${(web.address() as AddressInfo).port}`)
+    .replace("localhost:6379", `127.0.0.1:${redis.port}`);
+  const { uptime_pump_config: uptime, sluice: settings } = JSON.parse(example);
+  settings.uptime.interval = "100ms";
+
+  const sluice = await useSluice({ redis, csv: {}, uptime, settings });
+  const shows = (line: string) => until(async () => (await sluice.metrics()).includes(`\n${line}\n`), line);
+  await sluice.ready();
+  await shows('sluice_uptime_up{check="orders"} 1');
+  await shows('sluice_uptime_up{check="redis"} 1');
+  status = 500;
+  await shows('sluice_uptime_up{check="orders"} 0');
+  await sluice.ready();
+  await sluice.terminate();
+  const rows = counted(join(sluice.folder, "uptime.db"));
+  expect(rows.map(({ dimension, value }) => `${dimension} ${value.replace(/:\d+/, "")}`)).toEqual([
+    " total",
+    "errors 500",
+    "url http://127.0.0.1/health",
+    "url tcp://127.0.0.1",
+  ]);
+  expect(sluice.output).toMatch(/service orders is down: the status is 500/);
+}, 60_000);

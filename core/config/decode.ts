@@ -159,7 +159,7 @@ function unknownKey(
     { ...how.scope, severity: "warning" },
     {
       place: how.place(at, path),
-      message: `The key "${key}" is not known and is ignored.`,
+      message: `The key "${clip(key)}" is not known and is ignored.`,
       mend: close === undefined ? "Remove it." : `Did you mean "${close}"?`,
     },
   );
@@ -204,6 +204,13 @@ function shown(schema: Schema, json: Json): string {
 export function strict<H extends { scope: Scope }>(how: H): H {
   return { ...how, scope: { ...how.scope, severity: "error" } };
 }
+
+/** A name of whatever length, for a message. */
+export function clip(name: string): string {
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
+}
+
+const LONGEST_NAME = 200;
 
 export function join(path: string, key: string): string {
   return path === "" ? key : `${path}.${key}`;

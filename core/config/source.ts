@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Place } from "./decode.ts";
+import { clip, type Place } from "./decode.ts";
 import { DEMO } from "./demo.ts";
 import type { Draft } from "./draft.ts";
 import { type ObjectJson, parseJson } from "./json.ts";
@@ -56,7 +56,7 @@ export function readSource(given: string | undefined, cwd: string, variables: Va
       `The file must hold an object, not a ${json.kind}.`,
     );
   }
-  const place: Place = ({ line, column }, path) => `${name}:${line}:${column}${path === "" ? "" : ` ${path}`}`;
+  const place: Place = ({ line, column }, path) => `${name}:${line}:${column}${path === "" ? "" : ` ${clip(path)}`}`;
   return { json, name, file, demo: false, problem: undefined, place };
 }
 

@@ -3,10 +3,12 @@ import { describeError } from "./describe-error.ts";
 const MASK = "***";
 const DEPTH = 6;
 
+// Repetitions have bounds: a log line may be a megabyte without a blank.
+
 /** user:password@ in any URL or DSN. */
-const USER_INFO = /([a-z][a-z0-9+.-]*:\/\/[^\s:/@"']*):[^\s/"']*@/gi;
+const USER_INFO = /(\b[a-z][a-z0-9+.-]{0,31}:\/\/[^\s:/@"']{0,255}):[^\s/"']{0,1023}@/gi;
 /** mysql's user:password@tcp(host) */
-const GO_DSN = /([\w.-]+):[^\s@/"']+@(tcp|unix)\(/gi;
+const GO_DSN = /([\w.-]{1,255}):[^\s@/"']{1,255}@(tcp|unix)\(/gi;
 const SECRET_NAME = "(?:\\w*(?:password|passwd|secret|private_?key|access_?key|api_?key)|pwd|\\w*_?token)";
 const NAMED = new RegExp(`\\b(${SECRET_NAME}["']?\\s*[=:]\\s*)("[^"]*"|'[^']*'|[^\\s"',;&}]+)`, "gi");
 const SECRET_FIELD = new RegExp(`^${SECRET_NAME}$|^authorization$`, "i");

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { startProxy } from "../../test/support/proxy.ts";
+import { until } from "../../test/support/pump.ts";
 import { redisLogConfig, startRedis, type TestRedis } from "../../test/support/redis.ts";
 import { claimAll, readAll, records, SINKS, sleep } from "./conformance.ts";
 import type { Send } from "./connection.ts";
@@ -9,14 +11,15 @@ import { openRedisLog, type RedisEngineConfig } from "./redis.ts";
 import { DELETE } from "./scripts.ts";
 
 const LEASE_MS = 60;
-const LISTS = analyticsLists("analytics-").slice(0, 1);
-const NAME = LISTS[0]!.name;
-const KEYS = keysOf(NAME);
+const listOf = (prefix: string) => analyticsLists(prefix)[0]!;
+const NAME = listOf("analytics-").name;
+/** Instants at which something is killed, tried at once. */
+const AT_ONCE = 8;
 const SLAB = new SharedArrayBuffer(1 << 16);
 
 let redis: TestRedis;
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await startRedis({ flags: { "repl-diskless-sync-delay": "0" } });
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
@@ -25,26 +28,28 @@ beforeEach(async () => {
 
 interface Options {
   intercept?: (send: Send) => Send;
+  prefix?: string;
   config?: Partial<RedisEngineConfig>;
   server?: TestRedis;
 }
 
 async function useLog({
   intercept,
+  prefix = "analytics-",
   config,
   server = redis,
 }: Options = {}): Promise<{ log: DeliveryLog; list: ListLog }> {
   const limits = { leaseMs: LEASE_MS, chunkRecords: 10, chunkBytes: 4_000_000 };
-  const options = { lists: LISTS, sweepGraceMs: 0, ...(intercept && { intercept }) };
+  const options = { lists: [listOf(prefix)], sweepGraceMs: 0, ...(intercept && { intercept }) };
   const log = openRedisLog({ ...redisLogConfig(server), ...limits, ...config }, options);
   onTestFinished(() => log.close());
   await log.open(SINKS);
   return { log, list: log.lists[0]! };
 }
 
-async function push(from: number, to: number, bytes = 0): Promise<string[]> {
-  const raw = records(to, bytes).slice(from);
-  await redis.client.rpush(NAME, ...raw.map((record) => Buffer.from(record)));
+async function push(from: number, to: number, name = NAME): Promise<string[]> {
+  const raw = records(to).slice(from);
+  await redis.client.rpush(name, ...raw.map((record) => Buffer.from(record)));
   return raw.map((record) => Buffer.from(record).toString());
 }
 
@@ -82,42 +87,49 @@ describe("an instance that dies or stands still", () => {
   }
 
   test("killed ahead of each command, and behind each before its reply: another delivers everything to every sink", async () => {
-    const died = new Error("killed");
     let struck = 0;
-    for (const where of ["ahead", "behind"]) {
-      for (let at = 1; ; at++) {
-        await redis.client.flushall();
-        const texts = await push(0, 35);
-        let count = Number.NEGATIVE_INFINITY;
-        const intercept = (send: Send): Send => {
-          return async (...args) => {
-            count++;
-            if (count > at || (count === at && where === "ahead")) throw died;
-            const reply = await send(...args);
-            if (count >= at) throw died;
-            return reply;
-          };
-        };
-        const { log } = await useLog({ intercept });
-        const delivered = new Map(SINKS.map(({ name }) => [name, new Set<string>()]));
-        count = 0;
-        const end: unknown = await work(log, delivered).catch((error: unknown) => error);
-        await log.close();
-        if (end === undefined) break;
-        expect(end).toBe(died);
-        struck++;
-        const { list } = await useLog();
-        await sleep(1.2 * LEASE_MS);
-        await Promise.all([...delivered].map(([name, got]) => drain(list, name, got)));
-        for (const [name, got] of delivered) {
-          expect([where, at, name, [...got].sort()]).toEqual([where, at, name, [...texts].sort()]);
-        }
-        await list.sweep();
-        expect(await redis.client.xlen(KEYS.log)).toBe(0);
-      }
+    for (let at = 1, end = false; !end; at += AT_ONCE) {
+      const instants = Array.from({ length: AT_ONCE }, (_, i) => at + i);
+      const killed = await Promise.all(instants.flatMap((n) => [killedAt("ahead", n), killedAt("behind", n)]));
+      struck += killed.filter(Boolean).length;
+      end = !killed.every(Boolean);
     }
     expect(struck).toBeGreaterThan(40);
   });
+
+  /** On keys of its own. False: it had done all its work by then. */
+  async function killedAt(where: "ahead" | "behind", at: number): Promise<boolean> {
+    const prefix = `${where}-${at}-`;
+    const keys = keysOf(listOf(prefix).name);
+    const texts = await push(0, 35, keys.live);
+    const died = new Error("killed");
+    let count = Number.NEGATIVE_INFINITY;
+    const intercept = (send: Send): Send => {
+      return async (...args) => {
+        count++;
+        if (count > at || (count === at && where === "ahead")) throw died;
+        const reply = await send(...args);
+        if (count >= at) throw died;
+        return reply;
+      };
+    };
+    const { log } = await useLog({ intercept, prefix });
+    const delivered = new Map(SINKS.map(({ name }) => [name, new Set<string>()]));
+    count = 0;
+    const end: unknown = await work(log, delivered).catch((error: unknown) => error);
+    await log.close();
+    if (end === undefined) return false;
+    expect(end).toBe(died);
+    const { list } = await useLog({ prefix });
+    await sleep(1.2 * LEASE_MS);
+    await Promise.all([...delivered].map(([name, got]) => drain(list, name, got)));
+    for (const [name, got] of delivered) {
+      expect([where, at, name, [...got].sort()]).toEqual([where, at, name, [...texts].sort()]);
+    }
+    await list.sweep();
+    expect(await redis.client.xlen(keys.log)).toBe(0);
+    return true;
+  }
 
   test("a sweeper that stands still ahead of its deletion, while all goes on, deletes only what was done", async () => {
     let still: Promise<void> | null = null;
@@ -156,6 +168,56 @@ describe("an instance that dies or stands still", () => {
 });
 
 describe("a Redis that refuses or forgets", () => {
+  test("a replica is promoted that lacks the claim, the groups, or the acknowledgements: all that it has is delivered", async () => {
+    for (const lacks of ["the claim", "the groups", "the acknowledgements"]) {
+      await redis.client.flushall();
+      const replica = await startRedis();
+      onTestFinished(() => replica.stop());
+      const target = { host: redis.host, port: redis.port };
+      const proxy = await startProxy(target);
+      onTestFinished(() => proxy.stop());
+      await replica.client.replicaof(redis.host, redis.port);
+      await until(async () => (await replica.client.info("replication")).includes("link_status:up"), "it to follow");
+      const { list } = await useLog({ config: { nodes: [{ host: redis.host, port: proxy.port }] } });
+      const texts = await push(0, 30);
+      const promote = async () => {
+        await redis.client.wait(1, 5000);
+        await replica.client.replicaof("NO", "ONE");
+      };
+      if (lacks === "the groups") await promote();
+      await list.take([
+        { sink: "a", chunks: 1 },
+        { sink: "b", chunks: 1 },
+      ]);
+      if (lacks === "the claim") await promote();
+      await claimAll(list);
+      const [refs] = await list.take([{ sink: "a", chunks: 5 }]);
+      const got = { a: new Set<string>(), b: new Set<string>() };
+      for (const ref of refs!) for (const text of await readAll(list, ref)) got.a.add(text);
+      if (lacks === "the acknowledgements") await promote();
+      await list.ack("a", refs!);
+      await drain(list, "b", got.b);
+      await list.sweep();
+
+      target.port = replica.port;
+      proxy.cut();
+      const again = { a: new Set<string>(), b: new Set<string>() };
+      await until(
+        () =>
+          list.claim().then(
+            () => true,
+            () => false,
+          ),
+        "the new master",
+      );
+      await sleep(1.2 * LEASE_MS);
+      for (const sink of ["a", "b"] as const) {
+        await drain(list, sink, again[sink]);
+        expect([lacks, [...again[sink]].sort()]).toEqual([lacks, [...texts].sort()]);
+      }
+    }
+  });
+
   test("each command refused for a while, in the middle of the work: nothing is lost", async () => {
     const user = { username: "pump", password: "s3cret" };
     await redis.client.call("ACL", "SETUSER", "pump", "on", ">s3cret", "~*", "+@all");

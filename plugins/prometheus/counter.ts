@@ -4,7 +4,6 @@ import { type Family, labeller, type MetricSpec, type Sample } from "./metric.ts
 
 /** One more for each record, by its labels. */
 export class CounterFamily implements Family {
-  readonly type = "counter";
   readonly spec: MetricSpec;
   dropped = 0;
   readonly #sets: LabelSets;
@@ -27,12 +26,8 @@ export class CounterFamily implements Family {
 
   endBatch(): void {}
 
-  samples(): Sample[] {
-    const samples: Sample[] = [];
+  *samples(): Iterable<Sample[]> {
     const labels = labeller(this.spec, this.#sets);
-    for (let set = 0; set < this.#sets.size; set++) {
-      samples.push({ labels: labels(set), value: this.#totals[set]! });
-    }
-    return samples;
+    for (let set = 0; set < this.#sets.size; set++) yield [{ labels: labels(set), value: this.#totals[set]! }];
   }
 }

@@ -5,7 +5,7 @@ import { createGzip } from "node:zlib";
 import { Fatal, Retryable, type SinkError } from "@sluice/sdk";
 import type { Exposition } from "./exposition.ts";
 
-/** Scrapes at the same time; each holds the text of a metric in memory. */
+/** Scrapes at the same time. */
 const MOST_SCRAPES = 4;
 const MOST_CONNECTIONS = 64;
 /** A reader that takes nothing for so long is cut off, ms. */

@@ -1,7 +1,10 @@
 import { type Metric, Registry } from "prom-client";
 import type { Family, Sample } from "./metric.ts";
 
-/** The text of all metrics, one family at a time: the memory that a scrape takes is that of the largest. */
+/** Lines that are made at once: others may use the thread between two pages. */
+const PAGE_LINES = 5000;
+
+/** The text of all metrics in pages, so that a scrape takes little memory however many series there are. */
 export interface Exposition {
   readonly type: string;
   pages(): AsyncIterable<string>;
@@ -27,44 +30,55 @@ const PROCESS: readonly About[] = [
     type: "gauge",
     value: () => Math.round(Date.now() / 1000 - process.uptime()),
   },
-].map(({ value, ...about }) => ({ ...about, samples: () => [{ labels: {}, value: value() }] }));
+].map(({ value, ...about }) => ({ ...about, samples: () => [[{ labels: {}, value: value() }]] }));
 
-/** Fills the library's registry with the totals when it is asked for them. */
+/** All metrics in the order of their names; like Go's library, nothing of one that has no series yet. */
 export function exposition(families: readonly Family[]): Exposition {
-  const registry = new Registry();
-  const dropped = {
+  const dropped: About = {
     name: "sluice_prometheus_dropped_observations_total",
     help: "Observations left out because the metric has reached max_series.",
     type: "counter",
-    samples: () => families.map(({ spec, dropped }) => ({ labels: { metric: spec.name }, value: dropped })),
+    samples: () => families.map(({ spec, dropped }) => [{ labels: { metric: spec.name }, value: dropped }]),
   };
-  const metrics = families.map((family) => ({ ...family.spec, samples: () => family.samples() }));
-  for (const metric of [...PROCESS, ...metrics, dropped]) register(registry, metric);
-  const names = registry
-    .getMetricsAsArray()
-    .map(({ name }) => name)
-    .sort();
+  const metrics = families.map((family): About => ({ ...family.spec, samples: () => family.samples() }));
+  const all = [...PROCESS, ...metrics, dropped].sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
-    type: registry.contentType,
+    type: Registry.PROMETHEUS_CONTENT_TYPE,
     async *pages() {
-      for (const name of names) {
-        // Like Go's library, nothing of a metric that has no series yet.
-        const text = await registry.getSingleMetricAsString(name);
-        if (/^[^#]/m.test(text)) yield `${text}\n`;
-      }
+      for (const metric of all) yield* textOf(metric);
     },
   };
+}
+
+async function* textOf({ samples, ...about }: About): AsyncGenerator<string> {
+  let head = true;
+  for (const values of inPages(samples())) {
+    // The library's own metrics can only be counted up one by one; totals that exist already are given through `get`.
+    const registry = new Registry();
+    registry.registerMetric({ ...about, get: async () => ({ ...about, values }) } as unknown as Metric);
+    const text = await registry.getSingleMetricAsString(about.name);
+    yield `${head ? text : text.replace(HEAD, "")}\n`;
+    head = false;
+  }
+}
+
+/** HELP and TYPE. */
+const HEAD = /^#.*\n#.*\n/;
+
+function* inPages(groups: Iterable<Sample[]>): Iterable<Sample[]> {
+  let page: Sample[] = [];
+  for (const group of groups) {
+    page.push(...group);
+    if (page.length < PAGE_LINES) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
 }
 
 interface About {
   name: string;
   help: string;
   type: string;
-  samples(): Sample[];
-}
-
-/** The library's own metrics can only be counted up one by one; totals that exist already are given through `get`. */
-function register(registry: Registry, { name, help, type, samples }: About): void {
-  const about = { name, help, type };
-  registry.registerMetric({ ...about, get: async () => ({ ...about, values: samples() }) } as unknown as Metric);
+  samples(): Iterable<Sample[]>;
 }

@@ -63,12 +63,12 @@ export class HistogramFamily implements Family {
     this.#batch.clear();
   }
 
-  samples(): Sample[] {
+  *samples(): Iterable<Sample[]> {
     const { name, types, bounds } = this.spec;
-    const samples: Sample[] = [];
     const labelsOf = labeller(this.spec, this.#sets);
     for (let row = 0; row < this.#sets.size * types.length; row++) {
       const labels = labelsOf(Math.floor(row / types.length), types[row % types.length]);
+      const samples: Sample[] = [];
       let count = 0;
       for (let i = 0; i < this.#width; i++) {
         count += this.#buckets[row * this.#width + i]!;
@@ -76,8 +76,8 @@ export class HistogramFamily implements Family {
       }
       samples.push({ metricName: `${name}_sum`, labels, value: this.#sums[row]! });
       samples.push({ metricName: `${name}_count`, labels, value: count });
+      yield samples;
     }
-    return samples;
   }
 
   #observe(row: number, value: number): void {

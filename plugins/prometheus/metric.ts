@@ -34,7 +34,8 @@ export interface Family {
   readonly dropped: number;
   count(record: AnalyticsRecord): void;
   endBatch(): void;
-  samples(): Sample[];
+  /** The lines of one label set after the other: those of one belong together, others may be counted between two. */
+  samples(): Iterable<Sample[]>;
 }
 
 /** Gives the labels of a set (and of a histogram's `type`) in the order of their names, as Go's library writes them. */

@@ -81,10 +81,10 @@ export class GathererRunner implements Runner {
 
   #pump(): void {
     if (!this.#stopped && !this.#adding) {
-      const due = this.#filling !== null && this.#due(this.#filling);
-      if (due && !this.#flushing) this.#startFlush();
+      const full = this.#filling !== null && this.#full(this.#filling);
+      if ((full || this.#filling?.late) && !this.#flushing) this.#startFlush();
       const next = this.#queue[0];
-      if (next && !(due && this.#flushing && this.#filling)) {
+      if (next && !(full && this.#flushing && this.#filling)) {
         const apart = this.#filling && (next.alone || this.#filling.pieces[0]?.alone);
         if (!apart) {
           this.#queue.shift();
@@ -99,7 +99,8 @@ export class GathererRunner implements Runner {
     if (!this.#adding && !this.#flushing && !this.#filling) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  #due(filling: Gathering): boolean {
+  /** Whether nothing more goes in. */
+  #full(filling: Gathering): boolean {
     const { records, bytes } = this.#host.limits.gather;
     return (
       this.#draining ||
@@ -126,7 +127,7 @@ export class GathererRunner implements Runner {
       const begun = new Gathering(this.#gatherer.gather());
       this.#filling = begun;
       this.#timer = clock.after(limits.gather.ms, () => {
-        begun.full = true;
+        begun.late = true;
         this.#pump();
       });
     }

@@ -16,8 +16,10 @@ export class Gathering {
   readonly #verdicts = new Map<number, Verdict>();
   records = 0;
   bytes = 0;
-  /** To be flushed: by the sink's word, or by time. */
+  /** To be flushed by the sink's word: nothing more is added. */
   full = false;
+  /** To be flushed by time. What comes while another is still flushed is added: the next flush is one for all. */
+  late = false;
   /** Its records come again. */
   dropped = false;
 

@@ -123,3 +123,43 @@ test("a gather that is killed before its flush comes again", async () => {
   await sink.drain();
   expect(flushed).toEqual([3, 1]);
 });
+
+test("what comes while a gather is flushed joins the next one, however late that is", async () => {
+  const flushed: number[] = [];
+  let finish = () => {};
+  const definition = defineSink({
+    type: "slow",
+    config: Type.Object({}),
+    gather: { ms: 1000 },
+    async open() {
+      return {
+        gather(): Gather {
+          let count = 0;
+          return {
+            add(batch) {
+              count += batch.size;
+            },
+            async flush() {
+              await new Promise<void>((resolve) => {
+                finish = resolve;
+              });
+              flushed.push(count);
+            },
+          };
+        },
+      };
+    },
+  });
+  const sink = await open(definition, {});
+  sink.deliver([{}]);
+  await sink.clock.advance(1000);
+  for (let i = 0; i < 3; i++) {
+    sink.deliver([{}, {}]);
+    await sink.clock.advance(1000);
+  }
+  finish();
+  await sink.clock.advance(0);
+  finish();
+  await sink.settled();
+  expect(flushed).toEqual([1, 6]);
+});

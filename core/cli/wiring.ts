@@ -1,6 +1,7 @@
 import { gatewayLists } from "../log/keys.ts";
 import type { DeliveryLog } from "../log/log.ts";
 import type { EmbeddedLog, Parts } from "./parts.ts";
+import { version } from "./version.ts";
 
 /** The real parts, each loaded when it is needed. */
 export const realParts: Parts = {
@@ -17,7 +18,7 @@ export const realParts: Parts = {
     }
     const { openRedisLog } = await import("../log/redis.ts");
     const warn = logger.child("redis").warn;
-    return openRedisLog({ ...config.log, leaseMs, chunkRecords, chunkBytes }, { warn });
+    return openRedisLog({ ...config.log, leaseMs, chunkRecords, chunkBytes }, { warn, version: version() });
   },
 
   async createEmbeddedLog({ folder }, { leaseMs, chunkRecords, chunkBytes }): Promise<EmbeddedLog> {

@@ -91,3 +91,21 @@ describe("a long list is claimed whole", () => {
     expect(await engine.stored(NAME)).toBe(2003);
   });
 });
+
+test("the version is told as Tyk Pump tells its own, and a refusal of that stops nothing", async () => {
+  const redis = await startRedis();
+  const config = { ...redisLogConfig(redis), leaseMs: 150, chunkRecords: 10, chunkBytes: 4_000_000 };
+  const warnings: string[] = [];
+  const openOnce = async () => {
+    const log = openRedisLog(config, { version: "1.2.3", warn: (message) => warnings.push(message) });
+    await log.open(SINKS);
+    await log.close();
+  };
+  await openOnce();
+  expect(await redis.client.get("version-check-pump")).toBe("1.2.3");
+  expect(await redis.client.ttl("version-check-pump")).toBe(-1);
+  await redis.client.call("ACL", "SETUSER", "default", "-set");
+  await openOnce();
+  expect(warnings).toEqual([expect.stringContaining("version could not be stored")]);
+  await redis.stop();
+});

@@ -15,6 +15,8 @@ export type RedisEngineConfig = RedisLogConfig & { leaseMs: number; chunkRecords
 export interface RedisLogOptions {
   /** The lists to drain; all of the gateway's. */
   lists?: readonly GatewayList[];
+  /** Told to whoever looks, as Tyk Pump tells its own, in the key `version-check-pump`. */
+  version?: string;
   /** Told of what an operator should know and nothing fails for: an eviction policy, two configurations of one sink. */
   warn?(message: string): void;
   /** No sweep so soon after the connection broke, ms; 10 s. */
@@ -25,6 +27,7 @@ export interface RedisLogOptions {
 
 /** What needs neither scripts nor streams. */
 const ON_DISK = 'sluice.log.engine "disk"';
+const VERSION_KEY = "version-check-pump";
 /** Behind a failover others may first have to make their groups again, if they were young. */
 const SWEEP_GRACE_MS = 10_000;
 /** Two instances with different configurations under one name: while both say so within this time, ms. */
@@ -134,6 +137,15 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     await onEach(await used(), registerIn, undefined);
   };
 
+  /** Nothing depends on it. */
+  const tellVersion = async (version: string) => {
+    try {
+      await link.to(VERSION_KEY).send("SET", [VERSION_KEY, version], VERSION_KEY);
+    } catch (error) {
+      warnOnce(`The version could not be stored: ${(error as Error).message}`);
+    }
+  };
+
   return {
     lists,
     reports: redisReports(link.to(keysOf(UPTIME_LIST.name).log), UPTIME_LIST.name, consumer),
@@ -147,6 +159,7 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
         if (!isLogError(error, LOG_ERROR_CODES.refused)) throw error;
         warnOnce(error.message);
       }
+      if (options.version !== undefined) await tellVersion(options.version);
     },
     register,
     async sinks() {

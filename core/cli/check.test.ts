@@ -200,6 +200,7 @@ describe("a sink in a dry run", () => {
       permissions: {},
       isolation: "worker",
       roots: [fileURLToPath(new URL("./testing", import.meta.url))],
+      link: null,
       files: null,
       pathKeys: [],
     },

@@ -163,6 +163,8 @@ export interface ResolvedPlugin {
   isolation: "worker" | "process";
   /** Folders that hold its code. */
   roots: string[];
+  /** The folder in which it is being written, and from which it runs; null: it is installed. */
+  link: string | null;
   /** SHA-256 of each file of its bundle, by path from the entry's folder; null: it is no bundle. */
   files: { [path: string]: string } | null;
   /** Keys of this type's configuration that are paths, which it may use. */

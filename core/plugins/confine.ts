@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -80,7 +80,9 @@ function once<T>(make: () => T): () => T {
 export function moduleFolders(folder: string): string[] {
   const found: string[] = [];
   for (let at = folder; ; at = dirname(at)) {
-    if (existsSync(join(at, "node_modules"))) found.push(join(at, "node_modules"));
+    const modules = join(at, "node_modules");
+    // It may be a link, and Node asks for both.
+    if (existsSync(modules)) found.push(...new Set([modules, realpathSync(modules)]));
     if (at === dirname(at)) return found;
   }
 }

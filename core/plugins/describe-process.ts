@@ -1,6 +1,7 @@
 /** Loads a plugin once, confined, and writes down what it exports: `{ types }` or `{ error }` as JSON to file descriptor 3. */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { AnyDefinition } from "@sluice/sdk/runtime";
+import { toWireError, withCause } from "@sluice/sdk/runtime";
 import { loadDefinitions } from "./load.ts";
 import type { LockedType } from "./lock.ts";
 
@@ -14,7 +15,7 @@ try {
   const types = (await loadDefinitions(entry, files)).map(describe);
   answer({ types });
 } catch (error) {
-  answer({ error: error instanceof Error ? error.message : String(error) });
+  answer({ error: withCause(toWireError(error)) });
 }
 
 function answer(description: object): never {

@@ -34,7 +34,8 @@ export function resolveType(lock: PluginLock, type: string, file: string): Resol
   const path = resolve(dirname(file), plugin.entry);
   const entry = pathToFileURL(path).href;
   const pathKeys = pathKeysOf(found.schema as Schema);
-  const rights = { permissions, isolation, roots: rootsOf(plugin, path), pathKeys };
+  const roots = rootsOf(plugin, path);
+  const rights = { permissions, isolation, roots, link: plugin.source === "link" ? roots[0]! : null, pathKeys };
   return { plugin: { name, version, entry, api, features, files, ...rights }, type: found, claims };
 }
 

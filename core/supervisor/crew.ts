@@ -1,5 +1,5 @@
 import type { CloseReason, LogLevel } from "@sluice/sdk";
-import { backoff, type FromThread, type Hello, OPEN_BACKOFF, PROTOCOL } from "@sluice/sdk/runtime";
+import { backoff, type FromThread, type Hello, OPEN_BACKOFF, PROTOCOL, withCause } from "@sluice/sdk/runtime";
 import { Actor, type Exit } from "../actor/actor.ts";
 import type { SentPiece } from "../actor/body.ts";
 import { homeOf } from "../actor/home.ts";
@@ -7,11 +7,14 @@ import { type Credit, creditFor, limitsFor } from "../actor/limits.ts";
 import { PROBE_MS, RestartPolicy } from "../actor/restart-policy.ts";
 import type { SinkConfig } from "../config/config.ts";
 import type { Logger } from "../logging/index.ts";
+import { CpuAlarm } from "./cpu-alarm.ts";
 import { PluginMetrics } from "./plugin-metrics.ts";
 import type { ActorStatus, SinkState } from "./status.ts";
 
 const MiB = 2 ** 20;
 const CLOSE_MS = 3000;
+/** What calls in flight may take before a reload. */
+const RELOAD_MS = 10_000;
 /** A sink whose calls fail for so long is not ready. */
 const UNREADY_MS = 60_000;
 /** Buffers may take so much more than the heap. */
@@ -38,6 +41,7 @@ interface Seat {
   actor: CrewActor | null;
   timer: NodeJS.Timeout | null;
   credit: Credit | null;
+  readonly cpu: CpuAlarm;
 }
 
 /** The actors of one sink: started, restarted with backoff, suspended when that does not help, and probed. */
@@ -66,7 +70,12 @@ export class Crew {
     this.#sink = sink;
     this.#events = events;
     this.#logger = logger;
-    this.#seats = Array.from({ length: sink.actors }, () => ({ actor: null, timer: null, credit: null }));
+    this.#seats = Array.from({ length: sink.actors }, () => ({
+      actor: null,
+      timer: null,
+      credit: null,
+      cpu: new CpuAlarm(),
+    }));
   }
 
   start(): void {
@@ -138,6 +147,18 @@ export class Crew {
     for (let i = 0; i < this.#seats.length; i++) if (!this.#seats[i]!.actor) this.#seat(i);
   }
 
+  /** New actors in place of those that run, each gone before the next opens; what was in hand comes again. */
+  async reload(): Promise<void> {
+    if (this.state === "suspended") return this.probe();
+    if (this.#stopping) return;
+    await Promise.all(
+      this.#seats.map(async ({ actor }) => {
+        await actor?.drain("reload", Date.now() + RELOAD_MS);
+        await actor?.close("reload", Date.now() + CLOSE_MS);
+      }),
+    );
+  }
+
   /** Lets calls in flight finish until the first deadline, then closes until the second. */
   async stop(reason: CloseReason, drainUntil: number, closeUntil: number): Promise<void> {
     this.#stopping = true;
@@ -196,7 +217,7 @@ export class Crew {
           this.#events.opened(i);
         },
         message: (message) => this.#message(i, message),
-        fatal: (during, error) => this.suspend(`${during}() found its configuration at fault: ${error.message}`),
+        fatal: (during, error) => this.suspend(`${during}() found its configuration at fault: ${withCause(error)}`),
         exit: (exit) => this.#exited(i, exit),
       },
       (line) => this.#logger.info(line, { sink: sink.name }),
@@ -210,6 +231,7 @@ export class Crew {
     message: Extract<FromThread, { t: "release" | "settled" | "returned" | "waiting" | "report" }>,
   ): void {
     if (message.t === "report") {
+      this.#lookAtCpu(i);
       this.metrics.report(i, message.metrics);
       for (const { level, message: text, more } of message.log) {
         const say = LEVELS.has(level) ? this.#logger[level as LogLevel] : this.#logger.info;
@@ -218,12 +240,23 @@ export class Crew {
       if (message.dropped > 0)
         this.#logger.warn(`${message.dropped} log lines of sink ${this.#sink.name} were dropped`);
     } else if (message.t === "waiting") {
-      this.reason = message.error === null ? null : `attempt ${message.attempt} failed: ${message.error.message}`;
+      this.reason = message.error === null ? null : `attempt ${message.attempt} failed: ${withCause(message.error)}`;
       this.#failingSince = message.error === null ? null : (this.#failingSince ?? performance.now());
-      if (message.error) this.#logger.warn(`sink ${this.#sink.name} will try again: ${message.error.message}`);
+      if (message.error) this.#logger.warn(`sink ${this.#sink.name} will try again: ${withCause(message.error)}`);
     } else {
       this.#events.message(i, message);
     }
+  }
+
+  /** A report comes each second. */
+  #lookAtCpu(i: number): void {
+    const seat = this.#seats[i]!;
+    if (!seat.actor) return;
+    const share = seat.cpu.look(seat.actor.cpuSeconds, performance.now());
+    if (share === null) return;
+    this.#logger.warn(
+      `sink ${this.#sink.name} has used ${Math.round(share * 100)} % of a core for a minute: it may need \`actors\`, or its plugin wastes time`,
+    );
   }
 
   #exited(i: number, exit: Exit): void {

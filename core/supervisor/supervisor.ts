@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { kindOf } from "../log/keys.ts";
 import type { DeliveryLog, ListLog, SinkEntry } from "../log/log.ts";
 import type { Logger } from "../logging/index.ts";
+import { watchFolder } from "../plugins/watch.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import { ListDrain } from "./list-drain.ts";
 import { Sink } from "./sink.ts";
@@ -47,6 +48,7 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
   const startedAt = Date.now();
   const entries: SinkEntry[] = config.sinks.map(({ name, fingerprint, reads }) => ({ name, fingerprint, reads }));
   const timers: NodeJS.Timeout[] = [];
+  const ends: (() => void)[] = [];
   let backlog = { bytes: 0, records: 0 };
   const troubles = new Troubles(logger);
   let stopping = false;
@@ -112,7 +114,10 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
 
   return {
     async start() {
-      for (const sink of sinks) sink.crew.start();
+      for (const sink of sinks) {
+        sink.crew.start();
+        ends.push(followLink(sink, logger));
+      }
       void openLog();
     },
     status: () => ({
@@ -131,6 +136,7 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
       const released = await Promise.all(sinks.map((sink) => sink.stop(drainUntil, closeUntil)));
       for (const drain of drains) drain.end();
       for (const timer of timers) clearTimeout(timer);
+      for (const end of ends) end();
       await log.close();
       return { released: released.reduce((sum, records) => sum + records, 0) };
     },
@@ -143,4 +149,15 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
       backlog = await log.usage();
     },
   };
+}
+
+/** A plugin that is being written is loaded anew when it changes. */
+function followLink({ name, config, crew }: Sink, logger: Logger): () => void {
+  const { link } = config.plugin;
+  if (link === null) return () => {};
+  logger.warn(`sink ${name} runs from ${link}, as it is being written: install it for production`);
+  return watchFolder(link, () => {
+    logger.info(`sink ${name} is reloaded: ${link} has changed`);
+    void crew.reload();
+  });
 }

@@ -55,6 +55,7 @@ export function testConfig(
         permissions: { write: [folder] },
         isolation: "worker" as const,
         roots: [fileURLToPath(new URL("../sinks", import.meta.url))],
+        link: null,
         files: null,
         pathKeys: [],
         ...plugin,

@@ -85,6 +85,7 @@ function configOf(actors: number): SinkConfig {
       permissions: {},
       isolation: "worker" as const,
       roots: [],
+      link: null,
       files: null,
       pathKeys: [],
     },

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { startRedis, type TestRedis } from "../test/support/redis.ts";
-import { recordMaker } from "./records.ts";
+import { recordMaker, type Traffic } from "./records.ts";
 
 export const LIST = "analytics-tyk-system-analytics";
 /** Holds every record made so far; runs get copies. */
@@ -22,15 +22,16 @@ export interface Source {
 /** A Redis of our own, and backlogs in it. */
 export class Backlog implements Source {
   readonly redis: TestRedis;
-  readonly #make = recordMaker(SEED);
+  readonly #make: () => Buffer;
   #made = 0;
 
-  private constructor(redis: TestRedis) {
+  private constructor(redis: TestRedis, traffic: Traffic) {
     this.redis = redis;
+    this.#make = recordMaker(SEED, traffic);
   }
 
-  static async start(): Promise<Backlog> {
-    return new Backlog(await startRedis());
+  static async start(traffic: Traffic = {}): Promise<Backlog> {
+    return new Backlog(await startRedis(), traffic);
   }
 
   get storage(): object {

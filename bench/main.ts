@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { Backlog } from "./backlog.ts";
 import { runPump } from "./pump.ts";
+import { aggregate } from "./scenarios/aggregate.ts";
 import { csv } from "./scenarios/csv.ts";
 import { drain } from "./scenarios/drain.ts";
 import { isolation } from "./scenarios/isolation.ts";
@@ -23,6 +24,7 @@ const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
   csv,
   prometheus,
   sql,
+  aggregate,
   memory,
   start,
   latency,

@@ -58,8 +58,9 @@ export interface OwnSink {
 
 /** A sink whose records lie elsewhere. */
 export interface ForeignSink {
-  type: "sql";
+  type: "sql" | "sql_aggregate";
   meta: object;
+  actors?: number;
   /** How many have arrived there. */
   arrived: () => Promise<number>;
   bad?: never;
@@ -124,8 +125,13 @@ async function pumpConf({ storage }: Source, sinks: Sinks, folder: string, addre
     dont_purge_uptime_data: true,
     health_check_endpoint_port: await freePort(),
     pumps: Object.fromEntries(pumps),
-    sluice: { stop: STOP_MS },
+    sluice: { stop: STOP_MS, sinks: actorsOf(sinks) },
   };
+}
+
+function actorsOf(sinks: Sinks): { [name: string]: { actors: number } } {
+  const several = Object.entries(sinks).filter(([, sink]) => "actors" in sink && sink.actors !== undefined);
+  return Object.fromEntries(several.map(([name, sink]) => [name, { actors: (sink as ForeignSink).actors! }]));
 }
 
 /** Where each sink that is scraped listens. */

@@ -15,15 +15,21 @@ const AGENTS = [
 ] as const;
 const START = Date.UTC(2026, 2, 14);
 
+export interface Traffic {
+  /** So many paths an API, ten APIs an organisation, one API a key; without it any of 640,000 paths, and any API with any key. */
+  routes?: number;
+}
+
 /**
  * Makes records of about 1.1 kB as a gateway pushes them: msgpack, all fields, of 20 organisations, 200 APIs and 5,000 keys.
  * The same seed gives the same records, and no two of them are alike. `at`: the record's time, ms since 1970.
  */
-export function recordMaker(seed: number): (at?: number) => Buffer {
+export function recordMaker(seed: number, { routes }: Traffic = {}): (at?: number) => Buffer {
   const random = createRandom(seed);
   const orgs = Array.from({ length: 20 }, () => random.uuid().slice(0, 24));
   const apis = Array.from({ length: 200 }, () => random.uuid());
   const keys = Array.from({ length: 5000 }, () => random.pick(orgs) + random.uuid());
+  const apiOf = new Map(keys.map((key, i) => [key, 10 * orgs.indexOf(key.slice(0, 24)) + (i % 10)]));
   let made = 0;
   return (at = START + made) => {
     made++;
@@ -31,8 +37,10 @@ export function recordMaker(seed: number): (at?: number) => Buffer {
     const method = random.pick(METHODS);
     const host = random.pick(HOSTS);
     const key = random.pick(keys);
-    const api = random.below(apis.length);
-    const path = `/${random.pick(WORDS)}/${random.pick(WORDS)}/${random.below(10_000)}`;
+    const api = routes ? apiOf.get(key)! : random.below(apis.length);
+    const path = routes
+      ? `/${WORDS[api % WORDS.length]}/${random.below(routes)}`
+      : `/${random.pick(WORDS)}/${random.pick(WORDS)}/${random.below(10_000)}`;
     const total = 1 + random.below(300);
     const upstream = random.below(total);
     const request = `${method} ${path}?page=${random.below(100)} HTTP/1.1\r\nHost: ${host}\r\nX-Request-Id: ${made}\r\n\r\n`;

@@ -15,7 +15,8 @@ export interface AggregateGroup extends Iterable<AggregateCounter> {
   /** The latest of its records. */
   readonly expireAt: Timestamp;
   readonly size: number;
-  at(i: number): AggregateCounter;
+  /** `id`: as `id(i)` has given it, where that is known. */
+  at(i: number, id?: string): AggregateCounter;
   /** Of the counter `at(i)`, without making it. */
   id(i: number): string;
 }
@@ -117,14 +118,14 @@ class Result implements AggregateGroup {
   id(i: number): string {
     const counter = this.#members[i]!;
     this.#writeKey(counter);
-    return this.#idStart(counter) + scratch.bytes.toString("hex", 0, scratch.end);
+    return this.#idOf(counter);
   }
 
-  at(i: number): AggregateCounter {
+  at(i: number, id?: string): AggregateCounter {
     const counter = this.#members[i]!;
     const { counters, keys, symbols } = this.#aggregation;
     const { name, labels, nested } = this.#named(counter);
-    const id = this.id(i);
+    this.#writeKey(counter);
     const source = this.#source(counter);
     const outer = nested ? symbols.textOf(keys.b(counter)) : "";
     const keyAt = nested ? symbols.bytesOf(keys.b(counter)).length + 1 : 0;
@@ -137,7 +138,7 @@ class Result implements AggregateGroup {
       key,
       identifier: labels.identifier(source) ?? key,
       human: labels.human(source) ?? key,
-      id,
+      id: id ?? this.#idOf(counter),
       hits: values[base + at.HITS]!,
       success: values[base + at.SUCCESS]!,
       error: values[base + at.ERROR]!,
@@ -172,6 +173,11 @@ class Result implements AggregateGroup {
       scratch.text(".");
     }
     labels.key(this.#source(counter), scratch);
+  }
+
+  /** Of the counter whose key was written last. */
+  #idOf(counter: number): string {
+    return this.#idStart(counter) + scratch.bytes.toString("hex", 0, scratch.end);
   }
 
   #idStart(counter: number): string {

@@ -25,8 +25,8 @@ interface Place {
 }
 
 function start({ redis, dsn, actors = 1 }: Place): Promise<SluiceProcess> {
-  const sink = { type: SINK, actors, meta: { type: "postgres", connection_string: dsn } };
-  return useSluice({ redis, csv: {}, pumps: { [SINK]: sink } });
+  const sink = { type: SINK, meta: { type: "postgres", connection_string: dsn } };
+  return useSluice({ redis, csv: {}, pumps: { [SINK]: sink }, settings: { sinks: { [SINK]: { actors } } } });
 }
 
 /** Records 0 to `count` - 1 have a key each: each must have been counted once, and all in the totals. */

@@ -4,7 +4,7 @@ import { Seen } from "../watermarks/seen.ts";
 import type { AggregateStore } from "./store.ts";
 
 /** So many counters, or so much memory, are written before more is counted. */
-const MOST_COUNTERS = 50_000;
+const MOST_COUNTERS = 100_000;
 const MOST_BYTES = 32 << 20;
 
 /** Some seconds of records, counted; each record once, however often it is delivered. */

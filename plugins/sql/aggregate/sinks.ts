@@ -44,7 +44,8 @@ const aggregate = (type: string, kind: AggregateKind) =>
     type,
     config,
     decodes: false,
-    gather: { ms: 2000 },
+    // The more records a gather has, the fewer rows the database writes a record.
+    gather: { ms: 2000, records: 1_000_000 },
     async open({ config, name, every }) {
       const database = await openDatabase(config);
       const daily = config.table_sharding;

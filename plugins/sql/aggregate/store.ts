@@ -71,9 +71,9 @@ export class AggregateStore {
       const rows: Counted[] = [];
       while (i < places.length && rows.length < most) {
         const { group, id } = places[i]!;
-        let counter = group.at(places[i]!.i);
+        let counter = group.at(places[i]!.i, id);
         // Ids are ambiguous, and a statement must not touch a row twice.
-        while (places[++i]?.id === id) counter = combine(counter, places[i]!.group.at(places[i]!.i));
+        while (places[++i]?.id === id) counter = combine(counter, places[i]!.group.at(places[i]!.i, id));
         rows.push({ counter, group });
       }
       const { sql, values } = insertOf(dialect, table, columnValues(dialect, table, rows));

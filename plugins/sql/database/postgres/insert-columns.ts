@@ -30,13 +30,12 @@ export function insertColumns(table: Table, columns: readonly (readonly Value[])
   return { sql, values };
 }
 
-function arrayText(list: readonly Value[]): string {
-  let text = "{";
-  for (let i = 0; i < list.length; i++) text += `${i === 0 ? "" : ","}${elementText(list[i]!)}`;
-  return `${text}}`;
-}
-
 const SPECIAL = /["\\]/;
+
+function arrayText(list: readonly Value[]): string {
+  if (list.every((value) => typeof value === "number")) return `{${list.join(",")}}`;
+  return `{${list.map(elementText).join(",")}}`;
+}
 
 function elementText(value: Value): string {
   if (typeof value !== "string") return String(value ?? "NULL");

@@ -5,6 +5,8 @@ import { sinkError } from "./errors.ts";
 
 /** Times that a transaction is begun before others are let ahead. */
 const TRIES = 3;
+/** How long a server that is told of the end is waited for. */
+const FAREWELL_MS = 1000;
 
 export interface PoolOptions {
   /** Most connections at once; further callers wait. */
@@ -102,7 +104,7 @@ class Pool<C extends Connection> implements Database {
   async close(): Promise<void> {
     this.#closed = true;
     while (this.#taken > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    await Promise.all(this.#idle.splice(0).map((connection) => connection.close()));
+    await Promise.all(this.#idle.splice(0).map(farewell));
   }
 
   /** Every error that leaves is the host's. */
@@ -130,4 +132,10 @@ class Pool<C extends Connection> implements Database {
     }
     return undefined;
   }
+}
+
+async function farewell(connection: Connection): Promise<void> {
+  const timer = setTimeout(() => connection.cancel(), FAREWELL_MS);
+  await connection.close().catch(() => {});
+  clearTimeout(timer);
 }

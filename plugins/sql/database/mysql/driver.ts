@@ -20,6 +20,9 @@ export class MysqlConnection implements Connection {
   /** Most bytes of a statement. */
   maxPacket = 1 << 20;
   readonly #target: MysqlTarget;
+  /** Gives up the query that is waited for: a connection that is destroyed does not answer it. */
+  #giveUp: (error: Error) => void = () => {};
+  #cancelled = false;
 
   constructor(client: MysqlClient, target: MysqlTarget) {
     this.client = client;
@@ -32,34 +35,48 @@ export class MysqlConnection implements Connection {
   }
 
   async query(sql: string, values: readonly Value[] = []): Promise<Result> {
-    const [result] = await this.client.query<RowDataPacket[] | ResultSetHeader>(sql, values.map(parameter));
+    const [result] = await this.run(sql, values);
     return Array.isArray(result) ? { rows: result, changed: 0 } : { rows: [], changed: result.affectedRows };
   }
 
+  /** As mysql2 gives it. */
+  run(sql: string, values: readonly Value[] = []) {
+    type Answer = Awaited<ReturnType<typeof this.client.query<RowDataPacket[] | ResultSetHeader>>>;
+    return new Promise<Answer>((resolve, reject) => {
+      this.#giveUp = reject;
+      this.client.query<RowDataPacket[] | ResultSetHeader>(sql, values.map(parameter)).then(resolve, reject);
+    });
+  }
+
   async begin(): Promise<void> {
-    await this.client.query("START TRANSACTION");
+    await this.run("START TRANSACTION");
   }
 
   async commit(): Promise<void> {
-    await this.client.query("COMMIT");
+    await this.run("COMMIT");
   }
 
   async rollback(): Promise<void> {
-    await this.client.query("ROLLBACK");
+    await this.run("ROLLBACK");
   }
 
   cancel(): void {
-    if (!this.usable) return;
+    if (this.#cancelled) return;
+    this.#cancelled = true;
     this.usable = false;
     const { threadId } = this.client as unknown as { threadId: number | null };
     this.client.destroy();
+    this.#giveUp(new Error("the statement was given up"));
     // The server would go on with the statement, and with its locks.
     if (threadId !== null) void kill(this.#target, threadId);
   }
 
   async close(): Promise<void> {
     this.usable = false;
-    await this.client.end();
+    await new Promise<void>((resolve) => {
+      this.#giveUp = () => resolve();
+      this.client.end().then(resolve, () => resolve());
+    });
   }
 }
 

@@ -20,7 +20,7 @@ export function mysqlLoader(dialect: Dialect, zone: string, columns: readonly Lo
     const bytes = connection.maxPacket - HEAD;
     for (const { body, batch: part } of encoder.pages(batch, { records: rows, bytes })) {
       const { buffer, byteOffset, length } = body;
-      await connection.client.query(insert + Buffer.from(buffer, byteOffset, length).toString());
+      await connection.run(insert + Buffer.from(buffer, byteOffset, length).toString());
       done(part);
     }
   };

@@ -1,4 +1,3 @@
-import type { AnalyticsRecord } from "@sluice/sdk";
 import { grown, type LabelSets } from "./label-sets.ts";
 import { type Family, labeller, type MetricSpec, type Sample } from "./metric.ts";
 
@@ -14,7 +13,7 @@ export class CounterFamily implements Family {
     this.#sets = sets;
   }
 
-  count(_record: AnalyticsRecord): void {
+  count(): void {
     const set = this.#sets.current();
     if (set < 0) {
       this.dropped++;

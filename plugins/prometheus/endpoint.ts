@@ -10,20 +10,16 @@ const MOST_SCRAPES = 4;
 const MOST_CONNECTIONS = 64;
 /** A reader that takes nothing for so long is cut off, ms. */
 const IDLE_MS = 30_000;
+/** What one answer may take, ms: who reads a byte now and then must not hold it up for ever. */
+const ANSWER_MS = 60_000;
 /** How long `close` lets scrapes finish, ms. */
 const FAREWELL_MS = 2000;
-
-export interface Endpoint {
-  /** As it was bound. */
-  readonly port: number;
-  close(): Promise<void>;
-}
 
 /**
  * Serves the metrics at this path. Throws Retryable while the address cannot be bound, as when a process that is about to end still has
  * it, and Fatal for one that never can be.
  */
-export async function listen(address: string, path: string, metrics: Exposition): Promise<Endpoint> {
+export async function listen(address: string, path: string, metrics: Exposition): Promise<{ close(): Promise<void> }> {
   let scrapes = 0;
   const server = createServer(async (request, response) => {
     if (!isAt(request, path)) return void response.writeHead(404).end("Not found\n");
@@ -41,8 +37,7 @@ export async function listen(address: string, path: string, metrics: Exposition)
   server.setTimeout(IDLE_MS);
   server.maxConnections = MOST_CONNECTIONS;
   await bind(server, address);
-  const bound = server.address();
-  return { port: typeof bound === "object" && bound ? bound.port : 0, close: () => close(server) };
+  return { close: () => close(server) };
 }
 
 function isAt({ url = "" }: IncomingMessage, path: string): boolean {
@@ -54,9 +49,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, metric
   response.setHeader("content-type", metrics.type);
   response.setHeader("vary", "accept-encoding");
   const pages = Readable.from(metrics.pages());
-  if (!takesGzip(request)) return pipeline(pages, response);
+  const limit = { signal: AbortSignal.timeout(ANSWER_MS) };
+  if (!takesGzip(request)) return pipeline(pages, response, limit);
   response.setHeader("content-encoding", "gzip");
-  await pipeline(pages, createGzip({ level: 1 }), response);
+  await pipeline(pages, createGzip({ level: 1 }), response, limit);
 }
 
 function takesGzip({ headers }: IncomingMessage): boolean {

@@ -28,8 +28,8 @@ export default defineSink({
         const lost = metrics.count(batch);
         if (lost === 0) return;
         dropped.add(lost);
-        for (const { spec, dropped } of metrics.families) {
-          if (dropped === 0 || full.has(spec.name)) continue;
+        for (const { spec, dropped: left } of metrics.families) {
+          if (left === 0 || full.has(spec.name)) continue;
           full.add(spec.name);
           log.warn(`${spec.name} has reached max_series: label values that it has not seen before are not counted`);
         }

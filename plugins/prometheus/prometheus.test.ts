@@ -234,6 +234,7 @@ describe("custom metrics", () => {
     ],
     [{ name: "a", metric_type: "counter", labels: ["api", "api"] }, '"a" has the label api twice'],
     [{ name: "a", metric_type: "counter", labels: ["__proto__"] }, "does not exist"],
+    [{ name: "a", metric_type: "histogram", buckets: Array.from({ length: 201 }, (_, i) => i) }, '"a" has 201 buckets'],
     [{ name: "tyk_http_status", metric_type: "counter" }, "Two metrics would be exposed as tyk_http_status"],
     [{ name: "tyk_latency_sum", metric_type: "counter" }, "Two metrics would be exposed as tyk_latency_sum"],
     [{ name: "process_cpu_seconds_total", metric_type: "counter" }, "process_cpu_seconds_total"],

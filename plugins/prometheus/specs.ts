@@ -10,6 +10,7 @@ const BOUNDS: readonly number[] = [
 ];
 const KEY_END = 4;
 const LONGEST_KEY_END = 256;
+const MOST_BUCKETS = 200;
 const LATENCY = "tyk_latency";
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 
@@ -73,6 +74,7 @@ function customSpec(metric: CustomMetric, type: MetricSpec["type"], i: number): 
     if (labels.indexOf(label) !== at) throw fault(`has the label ${label} twice: remove one.`);
   }
   const bounds = [...new Set(buckets)].filter(Number.isFinite).sort((a, b) => a - b);
+  if (bounds.length > MOST_BUCKETS) throw fault(`has ${bounds.length} buckets: at most ${MOST_BUCKETS} are allowed.`);
   return {
     name,
     help,

@@ -1,5 +1,6 @@
 import { choices, kindOf, mapItem, type Schema, variableSuffix } from "../core/config/fields.ts";
 import { Pump, Sluice, Tyk } from "../core/config/schema.ts";
+import { STORE_TYPES } from "../core/config/secrets/schema.ts";
 
 /** The tables of docs/configuration.md by the name of their marker, made from the schema. */
 export function settingsTables(): { [name: string]: string } {
@@ -9,7 +10,25 @@ export function settingsTables(): { [name: string]: string } {
     top: table({ properties: top as { [key: string]: Schema } }, "", "TYK_PMP_"),
     pump: table(Pump, "", "TYK_PMP_PUMPS_<NAME>_"),
     storage: table(storage, "", "TYK_PMP_ANALYTICSSTORAGECONFIG_"),
+    stores: storesTable(),
   };
+}
+
+/** The settings of secret stores have no variables of their own. */
+function storesTable(): string {
+  const lines = Object.entries(STORE_TYPES).flatMap(([type, config]) =>
+    fieldsOf(config, "config.").map(
+      ([path, field]) =>
+        `| \`${type}\` | \`${path}\` | ${typeName(field)} | ${defaultText(field)} | ${remark(field)} |`,
+    ),
+  );
+  return `| type | key | type of value | default | |\n|---|---|---|---|---|\n${lines.join("\n")}\n`;
+}
+
+function fieldsOf(schema: Schema, path: string): [path: string, field: Schema][] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, field]): [string, Schema][] =>
+    kindOf(field) === "object" ? fieldsOf(field, `${path}${key}.`) : [[path + key, field]],
+  );
 }
 
 /** The text of a document with each `<!-- table NAME -->` … `<!-- end -->` filled anew. */

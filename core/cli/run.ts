@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { DeliveryLog } from "../log/log.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../supervisor/status.ts";
+import type { Statsd } from "../telemetry/statsd.ts";
 import type { Tester } from "../uptime/tester.ts";
 import { CommandError } from "./errors.ts";
 import { formatCount, formatDuration } from "./format.ts";
@@ -38,6 +39,7 @@ export async function run({ config, log, parts, logger, health = "required" }: R
   const pump = await parts.createPump({ config, log, logger });
   let admin: Admin | null = null;
   let tester: Tester | null = null;
+  let statsd: Statsd | null = null;
   const status = (): Status => ({ ...pump.status(), ...(tester && { uptime: tester.status() }) });
 
   async function stop(): Promise<void> {
@@ -45,6 +47,7 @@ export async function run({ config, log, parts, logger, health = "required" }: R
     // Before the pump: it closes the log.
     await within(CLOSING_MS, tester?.stop() ?? Promise.resolve());
     const { released } = await within(config.stopMs + CLOSING_MS, pump.stop(config.stopMs));
+    await within(CLOSING_MS, statsd?.stop() ?? Promise.resolve());
     await within(CLOSING_MS, admin?.close() ?? Promise.resolve());
     const back = released > 0 ? `, ${formatCount(released)} records handed back for another delivery` : "";
     logger.info(`Stopped in ${formatDuration(performance.now() - started)}${back}`);
@@ -55,6 +58,10 @@ export async function run({ config, log, parts, logger, health = "required" }: R
     if (config.uptime) {
       const { startTester } = await import("../uptime/tester.ts");
       tester = startTester({ config: config.uptime, log: log.reports, logger: logger.child("uptime") });
+    }
+    if (config.statsd) {
+      const { startStatsd } = await import("../telemetry/statsd.ts");
+      statsd = startStatsd({ config: config.statsd, status, logger: logger.child("statsd") });
     }
     if (health !== "none") admin = await serve(config, health, status, logger);
   } catch (error) {

@@ -12,6 +12,8 @@ export interface Config {
   /** `host` empty: every address. */
   health: { host: string; port: number; endpoint: string };
   logging: { level: "error" | "warn" | "info" | "debug"; format: "text" | "json" | "legacy" };
+  /** Statistics, as Tyk Pump sends them; null: none. */
+  statsd: StatsdConfig | null;
   /** Tests of services; null: none are configured. */
   uptime: UptimeConfig | null;
   /** Whole seconds for an orderly stop before what is in hand is handed back, ms. */
@@ -71,6 +73,12 @@ export interface DiskLogConfig {
   folder: string;
   /** Where the gateway's lists are; undefined: the log is embedded, and whoever runs it appends the records. */
   redis?: RedisLogConfig;
+}
+
+export interface StatsdConfig {
+  host: string;
+  port: number;
+  prefix: string;
 }
 
 /** Tests that this instance runs if no other of its deployment does. */

@@ -14,7 +14,7 @@ import { readPumps, reportTypeless } from "./pumps.ts";
 import { PumpConf, Sluice, Storage, Tyk } from "./schema.ts";
 import { Secrets } from "./secrets/secrets.ts";
 import { readStores, type StoreSettings } from "./secrets/stores.ts";
-import { healthOf, loggingOf, logOf, reportMissingParts } from "./settings.ts";
+import { healthOf, loggingOf, logOf, statsdOf } from "./settings.ts";
 import { buildSinks } from "./sinks.ts";
 import { readSource } from "./source.ts";
 import { readUptimePump } from "./uptime.ts";
@@ -105,11 +105,13 @@ export function loadConfig(options: LoadOptions): Loaded {
     sinks,
     health: healthOf(conf, draft),
     logging: loggingOf(conf, variables, options.flags?.debug ?? false, draft),
+    statsd: statsdOf(conf, variables, draft),
     uptime: uptimeOf(conf, sinks, variables, draft),
     stopMs: conf.sluice.stop,
   };
   reportTypeless(pumps, variables, draft);
-  reportMissingParts(variables, draft);
+  // Known: the command `start` acts on it.
+  variables.read("TYK_PMP_BUILDDEMODATA");
   variables.reportUnused(["TYK_PMP_", "PMP_MONGO", "SLUICE_"], draft);
   if (sinks.length === 0) {
     if (source.problem) source.problem.severity = "error";

@@ -69,15 +69,27 @@ export function loggingOf(conf: PumpConf, variables: Variables, debug: boolean, 
   };
 }
 
-/** What Tyk Pump does beside delivering, and Sluice does not do yet. */
-export function reportMissingParts(variables: Variables, draft: Draft): void {
-  if (variables.read("TYK_INSTRUMENTATION") === "1") {
-    draft.report("SLUICE_CONFIG_NOT_BUILT", WARNING, {
+/** Where statistics go over statsd; null: they are not asked for. */
+export function statsdOf(conf: PumpConf, variables: Variables, draft: Draft): Config["statsd"] {
+  if (variables.read("TYK_INSTRUMENTATION") !== "1") return null;
+  const path = "statsd_connection_string";
+  const { [path]: address, statsd_prefix: prefix } = conf;
+  if (address === "") {
+    draft.report("SLUICE_CONFIG_MISSING", WARNING, {
       place: "TYK_INSTRUMENTATION",
-      message: "Instrumentation over statsd is not built yet.",
-      mend: "Scrape /metrics instead.",
+      message: `Statistics are asked for, but ${path} does not say where to; none are sent.`,
+      mend: "Write host:port, or scrape /metrics instead.",
     });
+    return null;
   }
-  // Known: the command `start` acts on it.
-  variables.read("TYK_PMP_BUILDDEMODATA");
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(address) ?? [];
+  if (Number(port) < 1 || Number(port) > 65535) {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      path,
+      message: `${path} must be host:port, but is ${JSON.stringify(address)}.`,
+      mend: 'Write for example "127.0.0.1:8125".',
+    });
+    return null;
+  }
+  return { host: host.replace(/^\[|\]$/g, "") || "127.0.0.1", port: Number(port), prefix };
 }

@@ -63,6 +63,7 @@ export function testConfig(
     })),
     health: { host: "127.0.0.1", port: 0, endpoint: "health" },
     logging: { level: "debug", format: "text" },
+    statsd: null,
     uptime: null,
     stopMs: 5000,
   };

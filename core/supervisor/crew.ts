@@ -78,6 +78,11 @@ export class Crew {
     }));
   }
 
+  /** Whose code it is. */
+  get #plugin(): string {
+    return `${this.#sink.plugin.name} ${this.#sink.plugin.version}`;
+  }
+
   start(): void {
     for (let i = 0; i < this.#seats.length; i++) this.#seat(i);
   }
@@ -123,8 +128,9 @@ export class Crew {
   suspend(reason: string): void {
     if (this.state === "suspended" || this.#stopping) return;
     this.state = "suspended";
-    this.reason = reason;
+    this.reason = `${reason} (${this.#plugin})`;
     this.#logger.error(`sink ${this.#sink.name} is suspended, its backlog waits in the log: ${reason}`, {
+      plugin: this.#plugin,
       probe_in_seconds: PROBE_MS / 1000,
     });
     for (const seat of this.#seats) {
@@ -284,7 +290,10 @@ export class Crew {
     if (this.open().length === 0) this.state = "restarting";
     this.reason = `its actor ended: ${exit.reason}`;
     const delay = backoff(verdict.attempt, OPEN_BACKOFF);
-    this.#logger.warn(`the actor of sink ${this.#sink.name} ended: ${exit.reason}`, { restart_in_ms: delay });
+    this.#logger.warn(`the actor of sink ${this.#sink.name} ended: ${exit.reason}`, {
+      plugin: this.#plugin,
+      restart_in_ms: delay,
+    });
     seat.timer = setTimeout(() => this.#seat(i), delay);
   }
 }

@@ -1,6 +1,19 @@
-import { appendFileSync, existsSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { pbkdf2Sync } from "node:crypto";
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AnalyticsRecord, type Batch, type Call, defineSink, Fatal, Refused, Retryable, Type } from "@sluice/sdk";
+import { parentPort, Worker } from "node:worker_threads";
+import {
+  type AnalyticsRecord,
+  type Batch,
+  type Call,
+  defineSink,
+  encode,
+  Fatal,
+  Refused,
+  Retryable,
+  Type,
+} from "@sluice/sdk";
 import { note } from "./ledger.ts";
 
 /** One sink for each way to misbehave. All write down what they deliver, so that a test sees what became of the rest. */
@@ -38,6 +51,23 @@ function poisoned(batch: Batch<AnalyticsRecord>): boolean {
   for (const record of batch) if (record.path === "/poison") return true;
   return false;
 }
+
+/** Writes down what went wrong with an attempt, or that nothing did. */
+function noteError(file: string, attempt: () => unknown): void {
+  let outcome = "done";
+  try {
+    attempt();
+  } catch (error) {
+    outcome = `${(error as { code?: string }).code ?? ""} ${(error as Error).message}`;
+  }
+  appendFileSync(`${file}.errors`, `${outcome}\n`);
+}
+
+function noVariable(): never {
+  throw new Error("no such variable");
+}
+
+const lines = encode.json("record", { join: "lines" });
 
 const never = new Promise<never>(() => {});
 
@@ -156,6 +186,100 @@ export default [
   sink("good-too", (file) => {
     writeFileSync(`${file}.pid`, String(process.pid));
     return () => undefined;
+  }),
+  sink("throws-later-once", (file) => async () => {
+    if (!first(file)) return undefined;
+    setTimeout(() => {
+      throw new TypeError("out of turn");
+    });
+    return never;
+  }),
+  sink("swallows-once", (file) => async () => {
+    if (!first(file)) return undefined;
+    process.on("uncaughtException", () => {});
+    setTimeout(() => {
+      throw new TypeError("never mind");
+    });
+    return never;
+  }),
+  sink("waits-natively-once", (file) => () => {
+    if (first(file)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    return undefined;
+  }),
+  sink("computes-natively-once", (file) => () => {
+    // Nothing can interrupt it: a while of native code.
+    if (first(file)) pbkdf2Sync("a", "b", 3_000_000, 64, "sha512");
+    return undefined;
+  }),
+  sink("floods-messages", () => () => {
+    for (let i = 0; i < 100_000; i++) parentPort?.postMessage({ t: "settled", seqs: [i], nonsense: "x".repeat(100) });
+    return undefined;
+  }),
+  sink("reports-foreign", (file) => {
+    let kept: Batch<AnalyticsRecord> | null = null;
+    return (batch, call) => {
+      if (kept) noteError(file, () => call.wrote(kept!));
+      kept = batch;
+      return undefined;
+    };
+  }),
+  sink("reports-twice", (file) => (batch, call) => {
+    note(file, batch);
+    call.wrote(batch);
+    call.wrote(batch);
+    call.reject(batch, "and now not");
+    return batch.slice(0, 0);
+  }),
+  sink("reports-late", (file) => {
+    let kept: Call<AnalyticsRecord> | null = null;
+    return (batch, call) => {
+      if (kept) noteError(file, () => kept!.wrote(batch));
+      kept = call;
+      return undefined;
+    };
+  }),
+  sink("writes-memory", () => (batch) => {
+    const seen = batch.filter(() => true);
+    for (const { body } of lines.pages(batch)) body.fill(0x78);
+    return seen;
+  }),
+  sink("reaches-out", (file) => {
+    const attempts: { [name: string]: () => unknown } = {
+      read: () => readFileSync("/etc/hostname", "utf8"),
+      list: () => readdirSync("/"),
+      write: () => writeFileSync("/tmp/sluice-reached-out", ""),
+      spawn: () => spawnSync("true"),
+      thread: () => new Worker("", { eval: true }),
+      addon: () => process.dlopen({ exports: {} }, "/lib/x86_64-linux-gnu/libc.so.6"),
+      variable: () => process.env.SLUICE_TEST_SECRET ?? noVariable(),
+    };
+    return () => {
+      for (const attempt of Object.values(attempts)) noteError(file, attempt);
+      return undefined;
+    };
+  }),
+  sink("reads-ungranted", () => () => {
+    readFileSync("/etc/hostname", "utf8");
+    return undefined;
+  }),
+  sink("pollutes", () => () => {
+    Object.assign(Object.prototype, { polluted: "yes" });
+    Array.prototype.map = () => {
+      throw new Error("mapped by somebody else");
+    };
+    JSON.stringify = () => "{}";
+    return undefined;
+  }),
+  sink("starts-timers", () => {
+    for (let i = 0; i < 20_000; i++) setInterval(() => {}, 1);
+    return () => undefined;
+  }),
+  defineSink({
+    type: "throws-open",
+    config,
+    async open() {
+      throw new TypeError("cannot read properties of nothing");
+    },
   }),
   sink("keeps-batch", () => {
     let kept: Batch<AnalyticsRecord> | null = null;

@@ -1,7 +1,8 @@
+import { readFileSync } from "node:fs";
 import { makeCertificates } from "../../test/support/certificates.ts";
 import { startCluster, type TestCluster } from "../../test/support/cluster.ts";
 import { LISTS } from "../../test/support/gateway.ts";
-import { startRedis } from "../../test/support/redis.ts";
+import { startRedis, type TestRedis } from "../../test/support/redis.ts";
 import { runPump } from "../pump.ts";
 import { Spread } from "../spread.ts";
 import type { Figure } from "../table.ts";
@@ -9,6 +10,7 @@ import type { Figure } from "../table.ts";
 const RECORDS = 300_000;
 const ROUNDS = 5;
 const LISTS_A_NODE = 2;
+const TICKS_A_SECOND = 100;
 
 /** The same lists on one server, on the three nodes of a cluster, and on one server through TLS; they take turns. */
 export async function topology(): Promise<Figure[]> {
@@ -25,30 +27,68 @@ export async function topology(): Promise<Figure[]> {
     const { cert, key } = certificates.client;
     const tls = { use_ssl: true, ssl_ca_file: certificates.ca, ssl_cert_file: cert, ssl_key_file: key };
     const addrs = cluster.masters.map(({ host, port }) => `${host}:${port}`);
-    const sources = {
-      alone: new Spread({ host: alone.host, port: alone.port }, alone.client, lists),
-      cluster: new Spread({ addrs, enable_cluster: true }, cluster.client, lists),
-      tls: new Spread({ host: secret.host, port: secret.port, ...tls }, secret.client, lists),
-    };
-    const rates = { alone: [] as number[], cluster: [] as number[], tls: [] as number[] };
+    const variants: Variant[] = [
+      {
+        name: "one server",
+        source: new Spread({ host: alone.host, port: alone.port }, alone.client, lists),
+        servers: [alone],
+      },
+      {
+        name: "cluster of three nodes",
+        source: new Spread({ addrs, enable_cluster: true }, cluster.client, lists),
+        servers: cluster.masters,
+        atLeast: 0.7,
+      },
+      {
+        name: "one server through TLS",
+        source: new Spread({ host: secret.host, port: secret.port, ...tls }, secret.client, lists),
+        servers: [secret],
+        atLeast: 0.6,
+      },
+    ];
+    const rates = variants.map((): number[] => []);
+    const cpu = variants.map((): number[] => []);
     for (let round = 0; round < ROUNDS; round++) {
-      for (const [name, source] of Object.entries(sources)) {
-        const { sinks } = await runPump(source, { a: { type: "count" } }, RECORDS);
-        rates[name as keyof typeof rates].push(RECORDS / sinks.get("a")!.seconds);
+      for (const [i, { source, servers }] of variants.entries()) {
+        let before = 0;
+        const push = async () => {
+          before = cpuOf(servers);
+          await source.push();
+        };
+        const { sinks, cpuSeconds } = await runPump(source, { a: { type: "count" } }, RECORDS, push);
+        rates[i]!.push(RECORDS / sinks.get("a")!.seconds);
+        cpu[i]!.push(((cpuSeconds + cpuOf(servers) - before) / RECORDS) * 1e9);
       }
     }
-    const share = (values: readonly number[]) => values.map((value, round) => value / rates.alone[round]!);
-    return [
-      { name: "one server", values: rates.alone, unit: "records/s" },
-      { name: "cluster of three nodes", values: rates.cluster, unit: "records/s" },
-      { name: "  share of one server's", values: share(rates.cluster), atLeast: 0.7 },
-      { name: "one server through TLS", values: rates.tls, unit: "records/s" },
-      { name: "  share of one server's", values: share(rates.tls), atLeast: 0.6 },
-    ];
+    return variants.flatMap(({ name, atLeast }, i): Figure[] => {
+      const figures: Figure[] = [
+        { name, values: rates[i]!, unit: "records/s" },
+        { name: "  CPU a record, Redis and Sluice", values: cpu[i]!, unit: "ns" },
+      ];
+      if (atLeast === undefined) return figures;
+      const shares = rates[i]!.map((rate, round) => rate / rates[0]![round]!);
+      return [...figures, { name: "  share of one server's records/s", values: shares, atLeast }];
+    });
   } finally {
     for (const stop of stops.reverse()) await stop();
     certificates.remove();
   }
+}
+
+interface Variant {
+  name: string;
+  source: Spread;
+  servers: readonly TestRedis[];
+  atLeast?: number;
+}
+
+/** Seconds of CPU, of all threads. */
+function cpuOf(servers: readonly TestRedis[]): number {
+  const ticks = servers.map(({ pid }) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  });
+  return ticks.reduce((sum, one) => sum + one, 0) / TICKS_A_SECOND;
 }
 
 /** As many lists of each node. */

@@ -10,6 +10,9 @@ import { uptimeSink } from "../../plugins/sql/uptime/sink.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { recordsOf } from "./job.ts";
 
+// Hours are those of the process.
+process.env.TZ = "UTC";
+
 const ROOT = join(import.meta.dirname, "../../../shared/fixtures");
 const read = (file: string) => gunzipSync(readFileSync(join(ROOT, file)));
 
@@ -79,6 +82,22 @@ describe.runIf(existsSync(ROOT))("recordings of the SQL uptime pump", () => {
   /** Without what the reference takes of the first record, and Sluice of the newest. */
   const timeless = (rows: readonly Row[]) => rows.map(({ counter_last_time: _, ...row }) => row);
 
+  /** Sums over the hours, by organisation, dimension and value. */
+  const sums = (all: readonly Row[]) => {
+    const byKey = new Map<string, { [column: string]: number }>();
+    for (const row of all) {
+      const key = `${row.org_id} ${row.dimension} ${row.dimension_value}`;
+      const sum = byKey.get(key) ?? {};
+      for (const [column, value] of Object.entries(row)) {
+        if (/^(code_|counter_(hits|success|error|total_request_time)$)/.test(column)) {
+          sum[column] = (sum[column] ?? 0) + Number(value);
+        }
+      }
+      byKey.set(key, sum);
+    }
+    return byKey;
+  };
+
   test("reports of one hour: every column but the last time", async () => {
     expect(timeless(await written([ofOneHour()]))).toEqual(
       timeless(recorded("A/uptime-pg/rows.tyk_uptime_analytics.jsonl")),
@@ -96,23 +115,25 @@ describe.runIf(existsSync(ROOT))("recordings of the SQL uptime pump", () => {
 
   test("reports as they were recorded: each in its own hour, with the reference's sums", async () => {
     const rows = await written([recordsOf(read("corpora/Auptime.resp.gz"))]);
-    const sums = (all: readonly Row[]) => {
-      const byKey = new Map<string, { [column: string]: number }>();
-      for (const row of all) {
-        const key = `${row.org_id} ${row.dimension} ${row.dimension_value}`;
-        const sum = byKey.get(key) ?? {};
-        for (const [column, value] of Object.entries(row)) {
-          if (/^(code_|counter_(hits|success|error|total_request_time)$)/.test(column)) {
-            sum[column] = (sum[column] ?? 0) + Number(value);
-          }
-        }
-        byKey.set(key, sum);
-      }
-      return byKey;
-    };
     expect(sums(rows)).toEqual(sums(recorded("A/uptime-pg/rows.tyk_uptime_analytics.jsonl")));
     const hours = new Set(rows.map((row) => row.timestamp));
     expect([...hours].sort()).toEqual([0, 1, 2, 3, 4].map((hour) => 1773522000 + 3600 * hour));
+  });
+
+  test("with table_sharding in Asia/Kolkata: days and hours are those of that zone", async () => {
+    const before = process.env.TZ;
+    process.env.TZ = "Asia/Kolkata";
+    try {
+      const table = "tyk_uptime_analytics_20260315";
+      const raw = [recordsOf(read("corpora/Auptime.resp.gz"))];
+      const rows = await written(raw, table, { table_sharding: true });
+      expect(sums(rows)).toEqual(sums(recorded(`A/tz-kolkata-uptime-pg-sharded/rows.${table}.jsonl`)));
+      // The reference puts all into the first hour.
+      expect(Math.min(...rows.map((row) => Number(row.timestamp)))).toBe(1773520200);
+    } finally {
+      if (before === undefined) delete process.env.TZ;
+      else process.env.TZ = before;
+    }
   });
 
   test("the columns of the table", async () => {

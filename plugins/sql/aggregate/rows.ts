@@ -1,12 +1,9 @@
-import { createHash } from "node:crypto";
 import type { AggregateCounter, AggregateGroup } from "@sluice/sdk/aggregate";
 import { codeColumn } from "../counters/columns.ts";
+import { clean, indexed, OWNER_BYTES, rowId, VALUE_BYTES } from "../counters/texts.ts";
 import type { Value } from "../database/database.ts";
 import type { Dialect, Table } from "../database/dialect.ts";
 
-/** Bytes of a text that an index keeps, beside others of its row: PostgreSQL takes 2,704 a row in all. */
-const VALUE_BYTES = 1800;
-const OWNER_BYTES = 600;
 const LARGEST = 2n ** 63n - 1n;
 
 type Make = (counter: AggregateCounter, group: AggregateGroup, dialect: Dialect) => Value;
@@ -69,12 +66,6 @@ function zeros(size: number): Value[] {
   return new Array<Value>(size).fill(0);
 }
 
-/** Tyk Pump's id; a hash of it where it is longer than a key may be. */
-export function rowId(id: string, { keyCharacters }: Dialect): string {
-  if (id.length <= keyCharacters) return id;
-  return `sha256-${createHash("sha256").update(id, "hex").digest("hex")}`;
-}
-
 function mean(total: number, hits: number): number {
   return hits === 0 ? 0 : total / hits;
 }
@@ -85,19 +76,4 @@ function int64(value: number): number | bigint {
   const exact = BigInt(value);
   if (exact > LARGEST) return LARGEST;
   return exact < -LARGEST ? -LARGEST : exact;
-}
-
-/** PostgreSQL takes no NUL. */
-function clean(text: string): string {
-  return text.includes("\0") ? text.replaceAll("\0", "") : text;
-}
-
-/** A longer text is cut; its row keeps its own id. */
-function indexed(text: string, bytes: number): string {
-  const cleaned = clean(text);
-  if (3 * cleaned.length <= bytes || Buffer.byteLength(cleaned) <= bytes) return cleaned;
-  return Buffer.from(cleaned)
-    .subarray(0, bytes)
-    .toString()
-    .replace(/\ufffd+$/, "");
 }

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import type { Column, Dialect, Index, Table } from "../database/dialect.ts";
+import type { Column, Index, Table } from "../database/dialect.ts";
 
 /** A row of counters: what the tables of aggregates and of uptime reports have in common. Names, order and types are Tyk Pump's. */
 const CODES = [
@@ -61,11 +60,4 @@ export const COUNTER_COLUMNS: readonly Column[] = [
 /** Named by its table: in PostgreSQL the names of indexes are a schema's. */
 export function dimensionIndex(table: Table): Index {
   return { name: `${table.name}_dimension`, columns: ["timestamp", "org_id", "dimension", "dimension_value"] };
-}
-
-/** Tyk Pump's row id: bucket, owner, dimension and value in hexadecimal; a hash where that is longer than a key may be. */
-export function rowId(dialect: Dialect, bucket: number, owner: string, dimension: string, value: string): string {
-  const bytes = Buffer.from(`${bucket}${owner}${dimension}${value}`);
-  if (2 * bytes.length <= dialect.keyCharacters) return bytes.toString("hex");
-  return `sha256-${createHash("sha256").update(bytes).digest("hex")}`;
 }

@@ -1,4 +1,5 @@
 import type { Timestamp, UptimeRecord } from "@sluice/sdk";
+import { clean } from "../counters/texts.ts";
 
 /** What is counted of one organisation, hour, dimension and value. Times are milliseconds. */
 export interface Counter {
@@ -114,9 +115,4 @@ export class UptimeCounters {
 function hourOf(timestamp: Timestamp): number {
   const date = timestamp.date();
   return timestamp.seconds - 60 * date.getMinutes() - date.getSeconds();
-}
-
-/** PostgreSQL takes no NUL. */
-function clean(text: string): string {
-  return text.replaceAll("\0", "");
 }

@@ -1,10 +1,11 @@
+import { addUp } from "../aggregate/upsert.ts";
 import { dimensionIndex } from "../counters/columns.ts";
 import type { Database, Session, Until } from "../database/database.ts";
 import type { Table } from "../database/dialect.ts";
 import { ensureIndex, insertRows, migrate, shardsOf } from "../database/schema.ts";
 import { MARKS } from "../watermarks/table.ts";
 import type { Counter, UptimeCounters } from "./counters.ts";
-import { onConflict, rowOf, UPTIME_TABLE, uptimeTable } from "./table.ts";
+import { rowOf, UPTIME_TABLE, uptimeTable } from "./table.ts";
 
 /** The tables of one database, made as they are needed. */
 export class UptimeStore {
@@ -32,19 +33,20 @@ export class UptimeStore {
   /** Adds up in one transaction, with what `also` does in it. */
   async write(counters: UptimeCounters, until: Until, also: (session: Session) => Promise<void>): Promise<void> {
     const { database } = this;
+    // One order for all owners: no deadlock.
+    const days = [...counters.days].sort(([a], [b]) => (a < b ? -1 : 1));
     // Ahead: MySQL commits what is open when a table is made.
-    for (const day of counters.days.keys()) await this.#ensure(uptimeTable(day));
+    for (const [day] of days) await this.#ensure(uptimeTable(day));
     await database.transaction(async (session) => {
       await also(session);
-      for (const [day, rows] of counters.days) await this.#add(session, uptimeTable(day), [...rows.values()]);
+      for (const [day, rows] of days) await this.#add(session, uptimeTable(day), [...rows.values()]);
     }, until);
   }
 
   async #add(session: Session, table: Table, counters: readonly Counter[]): Promise<void> {
     const { dialect } = this.database;
     const names = table.columns.map(({ name }) => name);
-    const conflict = onConflict(dialect, table);
-    // One order for all owners: no deadlock.
+    const conflict = addUp(dialect, table);
     const rows = counters.map((counter) => rowOf(dialect, counter)).sort(([a], [b]) => (a! < b! ? -1 : 1));
     const most = Math.min(this.#rows, Math.floor(dialect.maxParameters / names.length));
     for (let i = 0; i < rows.length; i += most) {

@@ -10,6 +10,9 @@ import { startMariadb } from "../../../test/support/mariadb.ts";
 import { startPostgres } from "../../../test/support/postgres.ts";
 import { uptimeSink } from "./sink.ts";
 
+// Hours are those of the process.
+process.env.TZ = "UTC";
+
 type Row = { [column: string]: unknown };
 
 /** A database to write to, and a way to look at it that is not the sink's. */

@@ -2,7 +2,7 @@ import { csvEncoder } from "./csv.ts";
 import { jsonEncoder } from "./json.ts";
 import { type SqlColumn, sqlEncoder } from "./sql.ts";
 import { sqlRows } from "./sql-rows.ts";
-import { COPY_TEXT, LOAD_DATA, SQL_VALUES } from "./sql-text.ts";
+import { COPY_TEXT, SQL_VALUES } from "./sql-text.ts";
 import type { SqlTimeOptions } from "./sql-times.ts";
 
 export type { CsvColumn, CsvOptions } from "./csv.ts";
@@ -17,8 +17,6 @@ export const encode = {
   json: jsonEncoder,
   /** Lines for PostgreSQL's COPY … FROM STDIN. */
   copyText: (columns: readonly SqlColumn[], times?: SqlTimeOptions) => sqlEncoder(columns, COPY_TEXT, times),
-  /** The same for MySQL's LOAD DATA. */
-  loadData: (columns: readonly SqlColumn[], times?: SqlTimeOptions) => sqlEncoder(columns, LOAD_DATA, times),
   /** `(…),(…)` for an INSERT of MySQL. */
   sqlValues: (columns: readonly SqlColumn[], times?: SqlTimeOptions) => sqlEncoder(columns, SQL_VALUES, times),
   /** Values of the same rows, for a driver that takes these. */

@@ -30,12 +30,6 @@ export const COPY_TEXT: SqlFormat = {
   escapes: escapes({ 0: "", 9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\" }),
 };
 
-/** The same for MySQL's LOAD DATA with its default separators: texts there may have NUL. */
-export const LOAD_DATA: SqlFormat = {
-  ...COPY_TEXT,
-  escapes: escapes({ 0: "\\0", 9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\" }),
-};
-
 /** Rows behind VALUES, as MySQL reads literals while NO_BACKSLASH_ESCAPES is off. */
 export const SQL_VALUES: SqlFormat = {
   open: 40,

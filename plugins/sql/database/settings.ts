@@ -20,7 +20,7 @@ export const connectionSettings = {
         description: "Accepted; nothing here needs prepared statements.",
       }),
     },
-    { default: {} },
+    { default: {}, description: "Of PostgreSQL alone." },
   ),
   mysql: Type.Object(
     {
@@ -37,7 +37,7 @@ export const connectionSettings = {
       dont_support_rename_column: Type.Boolean({ default: false, description: "Accepted; nothing is renamed." }),
       skip_initialize_with_version: Type.Boolean({ default: false, description: "Accepted; no version is asked for." }),
     },
-    { default: {} },
+    { default: {}, description: "Of MySQL and MariaDB alone." },
   ),
   table_sharding: Type.Boolean({ default: false, description: "A table for each day, `<table>_YYYYMMDD`." }),
   log_level: Type.String({

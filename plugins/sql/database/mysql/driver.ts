@@ -95,18 +95,20 @@ async function kill(target: MysqlTarget, threadId: number): Promise<void> {
   }
 }
 
+const CLIENT = {
+  supportBigNumbers: true,
+  dateStrings: true,
+  // mysql2 would look for placeholders in megabytes of rows.
+  queryFormat: (sql: string, values: Value[]) => (values.length === 0 ? sql : mysql.format(sql, values)),
+};
+
 async function open(target: MysqlTarget): Promise<MysqlClient> {
   const { options, ssl, plainToo } = target;
   try {
-    return await mysql.createConnection({
-      ...options,
-      supportBigNumbers: true,
-      dateStrings: true,
-      ...(ssl && { ssl }),
-    });
+    return await mysql.createConnection({ ...options, ...CLIENT, ...(ssl && { ssl }) });
   } catch (error) {
     if (!plainToo || (error as { code?: string }).code !== "HANDSHAKE_NO_SSL_SUPPORT") throw error;
-    return await mysql.createConnection({ ...options, supportBigNumbers: true, dateStrings: true });
+    return await mysql.createConnection({ ...options, ...CLIENT });
   }
 }
 

@@ -1,10 +1,14 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { RecordInput } from "@sluice/sdk/record";
-import { open } from "@sluice/sdk/testing";
-import { describe, expect, test } from "vitest";
+import { conformance, formatConformance, type OpenSink, open } from "@sluice/sdk/testing";
+import Sqlite from "better-sqlite3";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { aggregateSinks } from "./sinks.ts";
 import { type TestDatabase, useDatabases } from "./testing/databases.ts";
 
-const [sqlAggregate] = aggregateSinks;
+const [sqlAggregate, graphAggregate, mcpAggregate] = aggregateSinks;
 const at = (clock: string) => new Date(`2024-03-05T${clock}Z`);
 
 /** The worked example of docs/sinks/sql_aggregate.md. */
@@ -79,6 +83,19 @@ async function table(database: TestDatabase, name: string): Promise<Map<string, 
   );
 }
 
+/** Moves the sink's clock on until all that was delivered is written: a gather, or a retry, may begin at any time. */
+async function settle(sink: OpenSink): Promise<void> {
+  let settled = false;
+  const end = sink.settled().finally(() => {
+    settled = true;
+  });
+  while (!settled) {
+    await sink.clock.advance(500);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await end;
+}
+
 async function empty(database: TestDatabase, ...names: string[]): Promise<void> {
   for (const name of ["sluice_watermarks", ...names]) await database.query(`DROP TABLE IF EXISTS ${name}`);
 }
@@ -88,8 +105,7 @@ describe.each(useDatabases())("$name", (database) => {
     await empty(database, "tyk_aggregated");
     const sink = await open(sqlAggregate!, database.config);
     sink.deliver(ORDERS);
-    await sink.clock.advance(2000);
-    await sink.settled();
+    await settle(sink);
     const first = await table(database, "tyk_aggregated");
     expect([...first.keys()]).toEqual([
       "1709632800  total",
@@ -166,4 +182,189 @@ describe.each(useDatabases())("$name", (database) => {
       database.name === "MariaDB" && hex(id).length > 191 ? expect.stringMatching(/^sha256-/) : hex(id),
     );
   });
+
+  test("a chunk that comes again, to this owner or another, is not counted again", async () => {
+    await empty(database, "tyk_aggregated");
+    const [one, other] = [await open(sqlAggregate!, database.config), await open(sqlAggregate!, database.config)];
+    const hits = async () => {
+      const rows = [...(await table(database, "tyk_aggregated")).values()];
+      const total = rows.filter(({ dimension }) => dimension === "");
+      return total.reduce((sum, row) => sum + Number(row.counter_hits), 0);
+    };
+    // Both have it in hand, and the first to write it wins.
+    one.deliver(ORDERS, { chunk: "a" });
+    other.deliver(ORDERS, { chunk: "a", redelivered: true });
+    await settle(one);
+    await settle(other);
+    expect(await hits()).toBe(4);
+    // Only what is new of a gather.
+    one.deliver(ORDERS, { chunk: "b" });
+    one.deliver(ORDERS, { chunk: "a", redelivered: true });
+    await one.kill();
+    await settle(one);
+    expect(await hits()).toBe(8);
+    for (const sink of [one, other]) await sink.close();
+  });
+
+  test("GraphQL and MCP have tables of their own, by API", async () => {
+    await empty(database, "tyk_graph_aggregated", "tyk_mcp_aggregated");
+    const common = { orgId: "org1", timestamp: at("10:15:30"), requestTime: 9, latencyTotal: 9, latencyUpstream: 8 };
+    const graph = {
+      ...common,
+      apiId: "g1",
+      apiName: "Graph",
+      isGraphql: true,
+      graphqlTypes: { Character: ["id", "name"] },
+    };
+    const mcp = { ...common, apiId: "m1", apiName: "Mcp", isMcp: true, mcpJsonrpcMethod: "tools/call" };
+    const records: RecordInput[] = [
+      { ...graph, responseCode: 200, graphqlOperationType: 1, graphqlRootFields: ["characters"] },
+      { ...graph, responseCode: 200, graphqlHasErrors: true },
+      { ...mcp, responseCode: 200, mcpPrimitiveType: "tool", mcpPrimitiveName: "w" },
+      { ...mcp, responseCode: 500, mcpPrimitiveType: "tool", mcpPrimitiveName: "w" },
+      { ...common, apiId: "rest", responseCode: 200 },
+    ];
+    const counts = async (definition: (typeof aggregateSinks)[number], name: string) => {
+      const sink = await open(definition, database.config);
+      sink.deliver(records);
+      await sink.drain();
+      await sink.close();
+      const rows = [...(await table(database, name)).values()];
+      return {
+        skipped: sink.taken.skipped,
+        rows: rows.map((row) =>
+          [
+            row.api_id,
+            row.dimension,
+            row.dimension_value,
+            row.counter_hits,
+            row.counter_success,
+            row.counter_error,
+          ].join(" "),
+        ),
+      };
+    };
+    expect(await counts(graphAggregate!, "tyk_graph_aggregated")).toEqual({
+      skipped: 3,
+      rows: [
+        "g1  total 2 2 0",
+        "g1 apiid g1 2 2 0",
+        "g1 fields Character_id 2 1 1",
+        "g1 fields Character_name 2 1 1",
+        "g1 operation  1 0 1",
+        "g1 operation Query 1 1 0",
+        "g1 rootfields characters 1 1 0",
+        "g1 types Character 2 1 1",
+      ],
+    });
+    expect(await counts(mcpAggregate!, "tyk_mcp_aggregated")).toEqual({
+      skipped: 3,
+      rows: [
+        "m1  total 2 1 1",
+        "m1 apiid m1 2 1 1",
+        "m1 errors 500 1 0 1",
+        "m1 methods tools/call 2 1 1",
+        "m1 names tool_w 2 1 1",
+        "m1 primitives tool 2 1 1",
+      ],
+    });
+  });
+
+  test("a table for each day, a row for each minute", async () => {
+    await empty(database, "tyk_aggregated_20240305", "tyk_aggregated_20240306");
+    const config = { ...database.config, table_sharding: true, store_analytics_per_minute: true };
+    const sink = await open(sqlAggregate!, config);
+    const record = { orgId: "org1", responseCode: 200 };
+    sink.deliver([
+      { ...record, timestamp: at("23:58:59") },
+      { ...record, timestamp: at("23:59:00") },
+      { ...record, timestamp: at("23:59:59.999") },
+      { ...record, timestamp: new Date("2024-03-06T00:00:00Z") },
+    ]);
+    await sink.drain();
+    await sink.close();
+    const hits = async (day: string) =>
+      [...(await table(database, `tyk_aggregated_${day}`))].map(([name, row]) => `${name} ${row.counter_hits}`);
+    expect(await hits("20240305")).toEqual(["1709683080  total 1", "1709683140  total 2"]);
+    expect(await hits("20240306")).toEqual(["1709683200  total 1"]);
+  });
+
+  test("what records hold is data, whatever it is", async () => {
+    await empty(database, "tyk_aggregated");
+    const sink = await open(sqlAggregate!, database.config);
+    const texts = [
+      `'; DROP TABLE tyk_aggregated; --`,
+      `{"a","b\\c",NULL}`,
+      "tab\tline\nreturn\r",
+      "nul\0nul",
+      "ünïcode 🚀",
+      "x".repeat(100_000),
+      "NULL",
+      "",
+    ];
+    const record = { orgId: "org1", responseCode: 200, timestamp: at("10:00:00"), trackPath: true };
+    sink.deliver([
+      ...texts.map((text) => ({
+        ...record,
+        apiId: text,
+        apiName: text,
+        apiKey: text,
+        alias: text,
+        path: text,
+        tags: [text],
+      })),
+      {
+        ...record,
+        apiKey: Buffer.from([0xff, 0xfe, 0x61]),
+        latencyTotal: 2n ** 63n - 1n,
+        networkBytesIn: 2n ** 63n - 1n,
+      },
+      { ...record, apiKey: "k", latencyTotal: 2n ** 63n - 1n },
+      // Two paths that are written alike, and two organisations whose ids are.
+      { ...record, path: "/a.b" },
+      { ...record, path: "/a\\u2eb" },
+      { ...record, orgId: "a", path: "p" },
+      { ...record, orgId: "aapi", path: "3a3a70" },
+    ]);
+    await settle(sink);
+    // Again into the same rows: nothing overflows.
+    sink.deliver([{ ...record, latencyTotal: 2n ** 63n - 1n }]);
+    await sink.drain();
+    await sink.close();
+    expect(sink.deadLetters()).toEqual([]);
+    const rows = await database.query("SELECT * FROM tyk_aggregated");
+    const counted = (dimension: string) => rows.filter((row) => row.dimension === dimension);
+    const hits = (dimension: string) => counted(dimension).reduce((sum, row) => sum + Number(row.counter_hits), 0);
+    expect([hits(""), hits("apikeys")]).toEqual([texts.length + 7, texts.length + 1]);
+    const long = counted("apikeys").find((row) => String(row.dimension_value).startsWith("xxx"))!;
+    expect(String(long.dimension_value).length).toBe(1800);
+    expect(String(long.counter_identifier).length).toBe(100_000);
+    const alike = rows.filter((row) => row.dimension_value === "/a\\u2eb" || row.dimension_value === "3a3a70");
+    expect(alike.map((row) => Number(row.counter_hits))).toEqual([2, 2]);
+    const total = counted("").find((row) => row.org_id === "org1")!;
+    // SQLite's own numbers come as doubles.
+    expect(Number(total.counter_total_latency)).toBe(2 ** 63);
+  });
 });
+
+test("sql_aggregate keeps the promises of a sink, and counts nothing twice", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-aggregate-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "aggregates.db");
+  const report = await conformance(sqlAggregate!, {
+    config: { type: "sqlite", connection_string: file },
+    repeats: "none",
+    readBack: () => {
+      const database = new Sqlite(file);
+      const rows = database.prepare(
+        "SELECT dimension_value AS api, counter_hits AS hits FROM tyk_aggregated WHERE dimension = 'apiid'",
+      );
+      const paths = (rows.all() as { api: string; hits: number }[]).flatMap(({ api, hits }) =>
+        new Array<string>(hits).fill(api),
+      );
+      database.close();
+      return paths;
+    },
+  });
+  expect(report.kept, formatConformance(report)).toBe(true);
+}, 60_000);

@@ -111,6 +111,6 @@ function byDay(groups: readonly AggregateGroup[], daily: boolean): [string, Plac
     days.set(day, places);
     for (let i = 0; i < group.size; i++) places.push({ id: group.id(i), group, i });
   }
-  for (const places of days.values()) places.sort((a, b) => (a.id < b.id ? -1 : 1));
+  for (const places of days.values()) places.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   return [...days].sort(([a], [b]) => (a < b ? -1 : 1));
 }

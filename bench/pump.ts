@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ENVIRONMENT, FLAGS } from "../core/cli/settle.js";
 import { formatLock, readLock } from "../core/plugins/lock.ts";
 import { lockFolder } from "../core/plugins/lock-folder.ts";
 import { freePort } from "../test/support/redis.ts";
@@ -169,13 +170,10 @@ async function drained(
   push: () => Promise<void>,
   beforeStop: () => Promise<void>,
 ): Promise<Omit<Run, "ages">> {
-  const flags = process.env.SLUICE_BENCH_NODE_FLAGS?.split(" ").filter(Boolean) ?? [];
+  const flags = [...FLAGS, ...(process.env.SLUICE_BENCH_NODE_FLAGS?.split(" ").filter(Boolean) ?? [])];
   const child = spawn(process.execPath, [...flags, PROCESS, JSON.stringify(order)], {
     cwd: folder,
-    env: {
-      PATH: process.env.PATH,
-      ...(process.env.MALLOC_ARENA_MAX ? { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX } : {}),
-    },
+    env: { PATH: process.env.PATH, ...ENVIRONMENT },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   let output = "";

@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import { type Static, type TSchema, Type } from "@sluice/sdk/schema";
 import type { Json } from "./json.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { Type } from "@sinclair/typebox";
+import { Type } from "@sluice/sdk/schema";
 import { decodeObject } from "./decode.ts";
 import type { Draft, Values } from "./draft.ts";
 import { complete } from "./fields.ts";

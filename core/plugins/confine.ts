@@ -55,9 +55,7 @@ function zone({ TZ }: { readonly [name: string]: string | undefined }): { [name:
 
 /** The host's code that runs around a plugin: what it imports, and the links by which that is found. */
 const hostCode = once(() => {
-  const packages = ["@sluice/sdk", "@sinclair/typebox"].flatMap((name) =>
-    [CORE, sdkFolder()].flatMap(moduleFolders).map((folder) => join(folder, name)),
-  );
+  const packages = [CORE, sdkFolder()].flatMap(moduleFolders).map((folder) => join(folder, "@sluice/sdk"));
   return [
     join(CORE, "actor"),
     join(CORE, "plugins"),

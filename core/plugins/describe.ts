@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { Value } from "@sinclair/typebox/value";
+import { Value } from "@sluice/sdk/schema";
 import { confine } from "./confine.ts";
 import { PluginError } from "./errors.ts";
 import type { FileHashes } from "./files.ts";

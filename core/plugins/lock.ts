@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { type Static, Type } from "@sinclair/typebox";
-import { Value } from "@sinclair/typebox/value";
+import { type Static, Type, Value } from "@sluice/sdk/schema";
 import { TYPE_PATTERN } from "./manifest.ts";
 import { Permissions } from "./permissions.ts";
 

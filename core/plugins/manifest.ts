@@ -1,8 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join, normalize } from "node:path";
-import { type Static, Type } from "@sinclair/typebox";
-import { Value } from "@sinclair/typebox/value";
 import { PROTOCOL } from "@sluice/sdk/runtime";
+import { type Static, Type, Value } from "@sluice/sdk/schema";
 import { PluginError } from "./errors.ts";
 import { faultOfPermissions, normalPermissions, Permissions } from "./permissions.ts";
 

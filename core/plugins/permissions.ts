@@ -1,5 +1,5 @@
 import { isAbsolute, normalize } from "node:path";
-import { type Static, Type } from "@sinclair/typebox";
+import { type Static, Type } from "@sluice/sdk/schema";
 
 /**
  * What a plugin asks for, in its manifest, and what it was granted, in the lock. The `path` keys of the operator's own

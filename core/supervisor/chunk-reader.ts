@@ -18,11 +18,13 @@ export interface Loaded {
 export type LoadResult = Loaded | "missing" | "too large";
 
 /** What is kept unpinned for sinks that come a little later, bytes. */
-const KEEP_BYTES = 16 * 2 ** 20;
+const KEEP_BYTES = 8 * 2 ** 20;
 /** Before anything was read from a list. */
 const FIRST_GUESS_BYTES = 1200;
 /** What a page has besides its records: offsets and framing. */
-const OVERHEAD_A_RECORD = 24;
+const OVERHEAD_A_RECORD = 20;
+/** A chunk whose records are larger than usual is read in two goes. */
+const SPARE = 1.04;
 
 /** Reads each chunk once for all sinks that want it at about the same time. */
 export class ChunkReader {
@@ -74,7 +76,7 @@ export class ChunkReader {
 
   async #read(list: ListLog, ref: ChunkRef, from: number): Promise<LoadResult> {
     const mean = this.#meanBytes.get(list) ?? FIRST_GUESS_BYTES;
-    const hoped = (ref.records - from) * (mean * 1.1 + OVERHEAD_A_RECORD);
+    const hoped = (ref.records - from) * (mean * SPARE + OVERHEAD_A_RECORD);
     let slab = this.#pool.take(hoped);
     try {
       let result = await list.read(ref, from, slab);

@@ -12,7 +12,13 @@ function take(size: number): Buffer {
     free.splice(i, 1);
     return bytes;
   }
-  return Buffer.allocUnsafeSlow(Math.max(LEAST, 2 ** Math.ceil(Math.log2(size))));
+  return Buffer.allocUnsafeSlow(Math.max(LEAST, roundUp(size)));
+}
+
+/** Four sizes an octave: pages of about the same length share memory. */
+function roundUp(size: number): number {
+  const step = 2 ** (Math.floor(Math.log2(size)) - 2);
+  return Math.ceil(size / step) * step;
 }
 
 function give(bytes: Buffer): void {

@@ -30,6 +30,11 @@ export interface RowWriter<R> {
   readonly close?: number;
 }
 
+/** More than pages needed before: growing copies what is written. */
+const SPARE = 1.1;
+/** How much of a page larger than usual is remembered by the next. */
+const FORGET = 0.95;
+
 /** How often the same field is among these: its bytes are written so often. */
 export function mostCopies(values: readonly unknown[]): number {
   const counts = new Map<unknown, number>();
@@ -39,11 +44,13 @@ export function mostCopies(values: readonly unknown[]): number {
 
 /** Runs a writer over a batch, page by page. */
 export function pagesOf<R>(writer: RowWriter<R>): Encoder<R> {
+  // Of what is guessed, as much as pages turned out to need.
+  const learned = { share: 1 };
   return {
     *pages(given, { records = Number.POSITIVE_INFINITY, bytes = Number.POSITIVE_INFINITY } = {}) {
       const batch = recordBatch(given);
       for (let from = 0; from < batch.size; ) {
-        const page = encodePage(writer, batch, from, Math.max(1, records), bytes);
+        const page = encodePage(writer, batch, from, Math.max(1, records), bytes, learned);
         yield page;
         from += page.ends.length;
       }
@@ -57,10 +64,12 @@ function encodePage<R>(
   from: number,
   records: number,
   bytes: number,
+  learned: { share: number },
 ): EncodedPage<R> {
   const { open, between, close } = writer;
   const last = Math.min(batch.size, from + records);
-  const output = new Output(Math.min(bytes, writer.guess((batch.bytes * (last - from)) / batch.size)) + 1024);
+  const guess = writer.guess((batch.bytes * (last - from)) / batch.size);
+  const output = new Output(Math.min(bytes, guess * learned.share * SPARE) + 1024);
   const limit = bytes - (close === undefined ? 0 : 1);
   const ends = new Uint32Array(last - from);
   let n = 0;
@@ -80,6 +89,8 @@ function encodePage<R>(
       ends[n++] = output.at;
     }
   }
+  // A page that was cut short tells nothing of the guess.
+  if (n === last - from) learned.share = Math.min(1, Math.max(output.at / guess, learned.share * FORGET));
   output.ensure(1);
   if (close !== undefined) output.bytes[output.at++] = close;
   return { body: output.finish(batch.scope), ends: ends.subarray(0, n), batch: batch.slice(from, from + n) };

@@ -1,6 +1,6 @@
-import type { TSchema } from "@sinclair/typebox";
 import { compilePrepare, createScanner, type PrepareRows } from "../record/index.ts";
 import type { Kind } from "../record/types.ts";
+import type { TSchema } from "../schema/index.ts";
 import type { BatchShape, CloseReason, Gatherer, GatherShape, SinkDefinition, Writer } from "../sink/definition.ts";
 import { backoff, OPEN_BACKOFF } from "./backoff.ts";
 import { type Clock, systemClock } from "./clock.ts";

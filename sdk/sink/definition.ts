@@ -1,5 +1,5 @@
-import type { Static, TSchema } from "@sinclair/typebox";
 import type { AnalyticsRecord, Batch, Kind, RecordBase, RecordOf } from "../record/types.ts";
+import type { Static, TSchema } from "../schema/index.ts";
 import type { SinkContext } from "./context.ts";
 
 /** A package's entry exports one definition or an array of them (one bundle, many types). */

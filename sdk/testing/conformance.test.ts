@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:net";
-import { Type } from "@sinclair/typebox";
 import { expect, test } from "vitest";
 import type { Batch } from "../record/types.ts";
+import { Type } from "../schema/index.ts";
 import { type Call, defineSink } from "../sink/definition.ts";
 import { Retryable } from "../sink/errors.ts";
 import { conformance, type FarEnd, formatConformance } from "./index.ts";

@@ -1,6 +1,6 @@
-import type { TSchema } from "@sinclair/typebox";
 import type { Kind } from "../record/types.ts";
 import type { AnyDefinition } from "../runtime/index.ts";
+import type { TSchema } from "../schema/index.ts";
 import type { SinkDefinition } from "../sink/definition.ts";
 import { Bench } from "./bench.ts";
 import { CHECKS, type Check } from "./checks.ts";

@@ -1,6 +1,6 @@
-import { Type } from "@sinclair/typebox";
 import { expect, test } from "vitest";
 import type { Batch } from "../record/types.ts";
+import { Type } from "../schema/index.ts";
 import { defineSink, type Gather } from "../sink/definition.ts";
 import { Fatal, Refused, Retryable } from "../sink/errors.ts";
 import { batch, open, SinkFailed, start } from "./index.ts";

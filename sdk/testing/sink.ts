@@ -1,6 +1,4 @@
 import { createHash } from "node:crypto";
-import type { TSchema } from "@sinclair/typebox";
-import { Value } from "@sinclair/typebox/value";
 import type { Kind, Wire } from "../record/types.ts";
 import {
   type AnyDefinition,
@@ -12,6 +10,8 @@ import {
   Runtime,
   type WireError,
 } from "../runtime/index.ts";
+import type { TSchema } from "../schema/index.ts";
+import { Value } from "../schema/index.ts";
 import type { CloseReason, SinkDefinition } from "../sink/definition.ts";
 import { type ChunkOptions, type Slab, slabOf, type TestRecord } from "./chunk.ts";
 import { TestClock } from "./clock.ts";

@@ -1,4 +1,4 @@
-import { type Static, Type } from "@sinclair/typebox";
+import { type Static, Type } from "@sluice/sdk/schema";
 import type { Json } from "../json.ts";
 
 /** Settings of secret stores, by type; annotations: ../fields.ts. */

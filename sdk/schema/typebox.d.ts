@@ -1,0 +1,2 @@
+export { Type } from "@sinclair/typebox";
+export { Value } from "@sinclair/typebox/value";

@@ -10,7 +10,12 @@ import { formatCount } from "./format.ts";
  * Whether Redis can be reached, and does what the log needs. Nothing is executed that writes: each command is queued in a
  * MULTI, where the server says already whether it would be refused, and discarded.
  */
-export async function checkRedis(config: RedisLogConfig, readsUptime: boolean, place: string): Promise<Trial> {
+export async function checkRedis(
+  config: RedisLogConfig,
+  engine: "redis" | "disk",
+  readsUptime: boolean,
+  place: string,
+): Promise<Trial> {
   const link = openLink(config);
   const lists = gatewayLists(config.keyPrefix).filter((list) => readsUptime || list !== UPTIME_LIST);
   const first = link.to(keysOf(lists[0]!.name).log);
@@ -19,7 +24,7 @@ export async function checkRedis(config: RedisLogConfig, readsUptime: boolean, p
     await link.connect();
     const took = Math.round(performance.now() - started);
     const asked = [lists[0]!.name, ...(readsUptime ? [UPTIME_LIST.name] : [])];
-    const refused = (await Promise.all(asked.map((list) => refusals(link.to(keysOf(list).log), list)))).flat();
+    const refused = (await Promise.all(asked.map((list) => refusals(link.to(keysOf(list).log), list, engine)))).flat();
     const info = await server(first);
     const waiting = await Promise.all(lists.map(({ name }) => length(link.to(keysOf(name).log), name)));
     const records = formatCount(waiting.reduce((sum, one) => sum + one, 0));
@@ -63,6 +68,7 @@ function commands(list: string): [command: string, needed: boolean, ...args: (st
     ["PERSIST", true, live],
     ["RENAME", true, live, block],
     ["SORT", false, live, "BY", "nosort", "LIMIT", 0, 1, "STORE", block],
+    ["RPUSH", true, block, "v"],
     ["UNLINK", true, block],
     ["MEMORY", false, "USAGE", block],
     ["HSET", true, sinks, "f", "v"],
@@ -94,9 +100,22 @@ interface Refusal {
   error: LogError;
 }
 
+/** What a log on disk sends. */
+function intakeCommands(list: string): ReturnType<typeof commands> {
+  const own = keysOf(list).block("check");
+  return [
+    ["EXISTS", true, list],
+    ["LLEN", true, list],
+    ["LRANGE", true, list, 0, 0],
+    ["PERSIST", true, list],
+    ["RENAMENX", true, list, own],
+    ["UNLINK", true, own],
+  ];
+}
+
 /** All in one turn, so that they travel together, and nothing comes between MULTI and DISCARD. */
-async function refusals({ send }: Connection, list: string): Promise<Refusal[]> {
-  const asked = commands(list);
+async function refusals({ send }: Connection, list: string, engine: "redis" | "disk"): Promise<Refusal[]> {
+  const asked = engine === "redis" ? commands(list) : intakeCommands(list);
   const begun = send("MULTI", [], list);
   const answers = Promise.allSettled(asked.map(([command, , ...args]) => send(command, args, list)));
   const ended = send("DISCARD", [], list);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { read, sourceFiles } from "../../test/sources.ts";
 import { startRedis, type TestRedis } from "../../test/support/redis.ts";
 import type { SinkConfig } from "../config/config.ts";
 import { openRedisLog } from "../log/redis.ts";
@@ -141,6 +142,46 @@ describe("sluice check", () => {
     await log.close();
   });
 
+  test("every command of the log is tried", () => {
+    const sources = sourceFiles("core/log/*.ts")
+      .filter((path) => !/test|conformance|model|disk|intake/.test(path))
+      .map(read);
+    const called = /(?:\b(?:send|sendBuffers)\(|redis\.p?call\()["']([A-Z]+)["']/g;
+    const used = new Set(sources.flatMap((source) => [...source.matchAll(called)].map(([, command]) => command!)));
+    // Of the connection itself, of single topologies, and of what is not always configured.
+    const others = ["AUTH", "CLUSTER", "ROLE", "TIME", "INFO", "GET", "SET", "DEL"];
+    const tried = [...read("core/cli/check-redis.ts").matchAll(/^ {4}\["([A-Z]+)", /gm)].map(([, command]) => command!);
+    expect([...used].filter((command) => !tried.includes(command)).sort()).toEqual(others.sort());
+  });
+
+  test("a log on disk needs less", async () => {
+    await redis.client.call(
+      "ACL",
+      "SETUSER",
+      "disk",
+      "on",
+      `>${SECRET}`,
+      "~*",
+      "-@all",
+      "+exists",
+      "+time",
+      "+multi",
+      "+discard",
+    );
+    const user = { username: "disk", password: SECRET };
+    const content = {
+      ...quiet,
+      ...storage(user),
+      ...csv(),
+      sluice: { log: { engine: "disk", folder: join(folder, "log") } },
+    };
+    const [fault] = faults(await check(content));
+    expect(fault?.message).toContain("Redis refuses LLEN, LRANGE, PERSIST, RENAMENX, UNLINK:");
+    await redis.client.call("ACL", "SETUSER", "disk", ..."+llen +lrange +persist +renamenx +unlink".split(" "));
+    expect(faults(await check(content))).toEqual([]);
+    expect(existsSync(join(folder, "log"))).toBe(false);
+  });
+
   test("a wrong password, a server that is away, and one that never answers", async () => {
     const silent = await free(true);
     const wrong = { username: "nobody", password: SECRET };
@@ -153,7 +194,7 @@ describe("sluice check", () => {
     expect(faults(password)).toMatchObject([{ code: "SLUICE_LOG_AUTH" }]);
     expect(JSON.stringify(password)).not.toContain(SECRET);
     expect(faults(away)).toMatchObject([
-      { code: "SLUICE_LOG_UNAVAILABLE", message: expect.stringContaining("ECONNREFUSED") },
+      { code: "SLUICE_LOG_UNAVAILABLE", message: expect.stringContaining("out of reach") },
     ]);
     expect(faults(mute)).toMatchObject([{ code: "SLUICE_LOG_UNAVAILABLE" }]);
     for (const { code, tried } of [password, away, mute]) {

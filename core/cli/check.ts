@@ -52,14 +52,15 @@ type LoadedWithSecrets = Awaited<ReturnType<typeof readConfiguration>>;
 async function tryAll({ config, secrets, stores, placeOf }: LoadedWithSecrets): Promise<Trial[]> {
   const { log, sinks, health } = config;
   const readsUptime = sinks.some(({ reads }) => reads === "uptime");
+  const server = log.engine === "redis" ? log : log.redis;
   const [redis, faults, ...rest] = await Promise.all([
-    log.engine === "redis" ? [checkRedis(log, readsUptime, placeOf("analytics_storage_config"))] : [],
+    server && checkRedis(server, log.engine, readsUptime, placeOf("analytics_storage_config")),
     secrets.check(stores),
     ...sinks.map((sink) => checkSink(sink, placeOf(`pumps.${sink.name}`))),
     checkHealth(health, placeOf("health_check_endpoint_port")),
   ]);
   const opened = [...faults].map(([name, fault]) => storeTrial(name, fault, placeOf(`kv.stores.${name}`)));
-  return [...(await Promise.all(redis)), ...opened, ...rest];
+  return [...(redis ? [redis] : []), ...opened, ...rest];
 }
 
 function storeTrial(name: string, fault: SecretError | undefined, place: string): Trial {

@@ -42,7 +42,7 @@ export const connectionSettings = {
   table_sharding: Type.Boolean({ default: false, description: "A table for each day, `<table>_YYYYMMDD`." }),
   log_level: Type.String({
     default: "",
-    description: "`debug` names each batch that is written; anything else: only what fails is logged.",
+    description: "Accepted; what fails is always logged, statements and their values never.",
   }),
   batch_size: Type.Integer({
     default: 1000,

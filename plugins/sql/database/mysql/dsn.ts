@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { Fatal } from "@sluice/sdk";
 import type { ConnectionOptions, SslOptions } from "mysql2/promise";
 
@@ -54,7 +53,6 @@ export function parseDsn(text: string): MysqlTarget {
     const key = name.toLowerCase();
     if (key === "loc") target.loc = value;
     else if (key === "tls") Object.assign(target, tls(value));
-    else if (key === "tls_ca" || key === "ssl_ca") target.ssl = { ...target.ssl, ca: readFileSync(value, "utf8") };
     else if (key === "timeout") target.timeout = durationMs(value);
     else if (key === "charset") target.charset = value.split(",")[0]!;
     else if (key === "collation") target.charset = value;
@@ -81,7 +79,7 @@ interface Parts {
 
 function dsnParts(text: string): Parts {
   // As the driver does: the last slash begins the database, the last @ before it ends the password.
-  const slash = text.lastIndexOf("/", text.includes("?") ? text.lastIndexOf("?") : undefined);
+  const slash = text.lastIndexOf("/");
   if (slash < 0) throw malformed("it has no / before the database");
   const [database = "", query = ""] = split(text.slice(slash + 1), text.slice(slash + 1).indexOf("?"));
   const at = text.lastIndexOf("@", slash);

@@ -31,7 +31,7 @@ export interface Code {
 export async function describePlugin({ name, version, sluice }: Manifest, code: Code): Promise<LockedType[]> {
   const fail = (why: string) => new PluginError("SLUICE_PLUGIN_ENTRY", `The entry of ${name} ${version} ${why}.`);
   const answer = await ask({ name, version, permissions: sluice.permissions, roots: code.roots }, code);
-  if ("error" in answer) throw fail(`cannot be loaded: ${answer.error}. Correct the plugin`);
+  if ("error" in answer) throw fail(`cannot be loaded: ${shown(answer.error)}. Correct the plugin`);
   const { types } = answer;
   for (const type of types) {
     const [fault] = Value.Check(LockedType, type) ? [] : [...Value.Errors(LockedType, type)];
@@ -76,4 +76,11 @@ async function ask(
   clearTimeout(timer);
   if (why || text === "") return { error: why || ended };
   return JSON.parse(text);
+}
+
+/** What a plugin says goes to a terminal: one line, without control characters. */
+function shown(text: unknown): string {
+  return String(text)
+    .replace(/\p{C}+/gu, " ")
+    .slice(0, 1000);
 }

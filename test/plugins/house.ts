@@ -4,8 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadConfig } from "../../core/config/load.ts";
-import { type PluginLock, parseLock } from "../../core/plugins/lock.ts";
+import { errorLine } from "../../core/cli/errors.ts";
+import { LOCK_FILE, loadConfig } from "../../core/config/load.ts";
+import { addPlugin } from "../../core/plugins/install.ts";
+import { type PluginLock, parseLock, readLock } from "../../core/plugins/lock.ts";
 import { TestPump } from "../support/pump.ts";
 import { TestRegistry } from "../support/registry.ts";
 import { packageOf } from "../support/tarball.ts";
@@ -76,6 +78,17 @@ export class House {
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said.err += text));
     [said.code] = await once(child, "close");
     return said;
+  }
+
+  /** `sluice plugin add <what> --accept` in this process; what it fails with, else an empty text. */
+  async add(what: string): Promise<string> {
+    const options = { folder: this.path("sluice-plugins"), builtIn: readLock(LOCK_FILE), consent: async () => true };
+    try {
+      await addPlugin(what, this.folder, options);
+      return "";
+    } catch (error) {
+      return errorLine(error, false);
+    }
   }
 
   get lockText(): string {

@@ -7,6 +7,7 @@ import { ChunkReader } from "./chunk-reader.ts";
 import { ListDrain } from "./list-drain.ts";
 import { Sink } from "./sink.ts";
 import { SlabPool } from "./slabs.ts";
+import { startInTurns } from "./start-in-turns.ts";
 import type { SinkStatus, Status } from "./status.ts";
 import { Troubles } from "./troubles.ts";
 import { inTurns } from "./turns.ts";
@@ -24,7 +25,7 @@ const REOPEN_MS = 1000;
 const CLOSE_SHARE = 0.12;
 
 export interface Supervisor {
-  /** Resolves when the actors are starting and the drain runs, whether or not the log can be reached yet. */
+  /** Resolves when the first actors are starting and the drain runs, whether or not the log can be reached yet. */
   start(): Promise<void>;
   status(): Status;
   /** Hands nothing more out, lets calls finish, flushes gathers, gives the rest back. `released`: records handed back. */
@@ -114,10 +115,11 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
 
   return {
     async start() {
-      for (const sink of sinks) {
-        sink.crew.start();
-        ends.push(followLink(sink, logger));
-      }
+      void startInTurns(
+        sinks.map(({ crew }) => crew),
+        () => stopping,
+      );
+      for (const sink of sinks) ends.push(followLink(sink, logger));
       void openLog();
     },
     status: () => ({

@@ -61,9 +61,10 @@ test(`killed with -9 ${KILLS} times while it counts, with one actor or two`, {
     const sluice = await start({ redis, dsn: postgres.dsn, actors: 1 + (kill % 2) });
     await sluice.ready();
     // A gather takes two seconds: some die before their flush, some after it, every third one within.
-    if (kill % 3 === 2) await heldInFlush(postgres);
-    else await sleep(Math.random() * 2600);
+    const letGo = kill % 3 === 2 ? await heldInFlush(postgres) : null;
+    if (!letGo) await sleep(Math.random() * 2600);
     await sluice.kill();
+    await letGo?.();
     if ((await owners(redis.client, SINK)).size > 0) struck++;
   }
   const sluice = await start({ redis, dsn: postgres.dsn, actors: 2 });
@@ -73,17 +74,24 @@ test(`killed with -9 ${KILLS} times while it counts, with one actor or two`, {
   expect(struck).toBeGreaterThan(0);
 });
 
-/** Resolves when a transaction has written its marks and waits for rows, which stay locked for a while. */
-async function heldInFlush(postgres: TestPostgres): Promise<void> {
-  void postgres
-    .query("BEGIN; LOCK TABLE tyk_aggregated IN EXCLUSIVE MODE; SELECT pg_sleep(2.5); COMMIT")
-    .catch(() => {});
+/** Resolves when a transaction has written its marks and waits for the rows. Gives what lets go of them. */
+async function heldInFlush(postgres: TestPostgres): Promise<() => Promise<void>> {
+  const holder = await clientOf(postgres);
+  await holder.query("BEGIN; LOCK TABLE tyk_aggregated IN EXCLUSIVE MODE");
   await inFlush(postgres);
+  return () => holder.end();
+}
+
+async function clientOf({ host, port }: TestPostgres): Promise<pg.Client> {
+  const client = new pg.Client({ host, port, user: "sluice", database: "postgres" });
+  client.on("error", () => {});
+  await client.connect();
+  return client;
 }
 
 async function inFlush(postgres: TestPostgres): Promise<void> {
   const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO "tyk_aggregated"%'`;
-  await until(async () => (await postgres.query(waiting)).length > 0, "a flush that waits for a lock", 10);
+  await until(async () => (await postgres.query(waiting)).length > 0, "a flush that waits for a lock");
 }
 
 test("a commit whose answer is lost is not counted again", { timeout: 60_000 }, async () => {
@@ -112,8 +120,9 @@ test("a server that is killed and restarted in a transaction, and rows that some
   await push(redis.client, 0, 1500);
   await until(async () => (await counted(postgres)) === 1500, "the first records");
   await push(redis.client, 1500, 3000);
-  await heldInFlush(postgres);
+  const letGo = await heldInFlush(postgres);
   await postgres.kill("SIGKILL");
+  await letGo().catch(() => {});
   await postgres.restart();
   await sluice.drained(redis, [SINK]);
   await sluice.terminate();
@@ -130,8 +139,7 @@ test("a rival that takes rows in another order, and the server gives ours up", {
   await until(async () => (await counted(postgres)) === 500, "the first records");
   const touch = (which: string) =>
     `UPDATE tyk_aggregated SET counter_identifier = counter_identifier WHERE id = (SELECT ${which}(id) FROM tyk_aggregated WHERE dimension = 'apiid')`;
-  const rival = new pg.Client({ host: postgres.host, port: postgres.port, user: "sluice", database: "postgres" });
-  await rival.connect();
+  const rival = await clientOf(postgres);
   // The one that finds the deadlock is given up: not this one.
   await rival.query("SET deadlock_timeout = '30s'");
   await rival.query("BEGIN");

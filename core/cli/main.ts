@@ -5,6 +5,9 @@ import { errorLine } from "./errors.ts";
 // A reader that goes away (`sluice --help | head -1`, a closed terminal) is no reason to stop delivering.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
+// Node would open its debugger; Tyk Pump ignores it.
+process.on("SIGUSR1", () => {});
+
 const fail = (error: unknown) => {
   process.stderr.write(`${errorLine(error, process.argv.includes("--debug"))}\n`);
   process.exit(1);

@@ -98,7 +98,7 @@ describe("sinks", () => {
   });
 
   test("no sink at all stops the start", () => {
-    expect(stopsTheStart(load({ pumps: { k: { type: "kafka" } } }).problems)).toBe(true);
+    expect(stopsTheStart(load({ pumps: { k: { type: "graylog" } } }).problems)).toBe(true);
   });
 
   test("meta is checked against the plugin's schema, and secrets are not shown", () => {
@@ -254,6 +254,33 @@ describe("variables", () => {
       "tyk_pmp_purgedelay Did you mean TYK_PMP_PURGEDELAY?",
       "SLUICE_STPO Did you mean SLUICE_STOP?",
     ]);
+  });
+
+  test("old variables of MongoDB win over new ones, and the new names are said", () => {
+    const content = { ...quiet, pumps: { main: { type: "mongo", meta: { mongo_url: "file" } } } };
+    const { config, problems } = load(content, {
+      TYK_PMP_PUMPS_MAIN_META_MONGOURL: "new",
+      TYK_PMP_PUMPS_MAIN_META_COLLECTIONNAME: "kept",
+      PMP_MONGO_MONGOURL: "old",
+      PMP_MONGOAGG_MONGOURL: "of another type",
+    });
+    expect(config.sinks[0]?.config).toEqual({ mongo_url: "old", collection_name: "kept", mongo_db_type: 0 });
+    expect(problems).toMatchObject([
+      { code: "SLUICE_CONFIG_DEPRECATED", mend: "Rename: PMP_MONGO_MONGOURL -> TYK_PMP_PUMPS_MAIN_META_MONGOURL." },
+      { code: "SLUICE_CONFIG_UNKNOWN_VARIABLE", place: "PMP_MONGOAGG_MONGOURL" },
+    ]);
+  });
+
+  test("a variable by its whole name counts where the one with the prefix is not set", () => {
+    const content = { ...quiet, pumps: { a: { type: "mongo" }, b: { type: "kafka" } } };
+    const values = (env: Environment) => load(content, env).config.sinks.map(({ config }) => config);
+    expect(values({ MONGO_DB_TYPE: "2" })[0]).toMatchObject({ mongo_db_type: 2 });
+    expect(values({ MONGO_DB_TYPE: "2", TYK_PMP_PUMPS_A_META_MONGO_DB_TYPE: "1" })[0]).toMatchObject({
+      mongo_db_type: 1,
+    });
+    // As in Tyk Pump it is read for each kafka sink, and makes one more, with a warning.
+    const timeouts = values({ TYK_PMP_PUMPS_KAFKA_META_TIMEOUT: "0.5" });
+    expect(timeouts.slice(1)).toEqual([{ timeout: 0.5 }, { timeout: 0.5 }]);
   });
 
   test("a later prefix of Redis wins", () => {

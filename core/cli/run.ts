@@ -33,6 +33,8 @@ export interface RunOptions {
 
 /** What the end of health connections may take, and more than the stop's own deadline. */
 const CLOSING_MS = 5000;
+/** Nothing is lost that a test of a service would not find again. */
+const TESTS_MS = 2000;
 
 /** Starts everything in the order in which it is needed; what was started is stopped again when a later part fails. */
 export async function run({ config, log, parts, logger, health = "required" }: RunOptions): Promise<Running> {
@@ -45,7 +47,9 @@ export async function run({ config, log, parts, logger, health = "required" }: R
   async function stop(): Promise<void> {
     const started = performance.now();
     // Before the pump: it closes the log.
-    await within(CLOSING_MS, tester?.stop() ?? Promise.resolve());
+    await within(TESTS_MS, tester?.stop() ?? Promise.resolve()).catch((error: unknown) => {
+      logger.warn("The tests of services were not stopped in order", { error });
+    });
     const { released } = await within(config.stopMs + CLOSING_MS, pump.stop(config.stopMs));
     await within(CLOSING_MS, statsd?.stop() ?? Promise.resolve());
     await within(CLOSING_MS, admin?.close() ?? Promise.resolve());

@@ -104,6 +104,8 @@ interface CheckBase {
   timeoutMs: number;
   apiId: string;
   orgId: string;
+  /** Any certificate will do. */
+  insecure: boolean;
 }
 
 export interface HttpCheck extends CheckBase {
@@ -124,6 +126,8 @@ export interface TcpCheck extends CheckBase {
   port: number;
   /** TLS, with the certificate checked. */
   secure: boolean;
+  /** Says ahead of all commands, as a proxy does, on whose behalf it connects: nobody's. */
+  proxyProtocol: boolean;
   commands: { name: "send" | "expect"; message: string }[];
 }
 

@@ -103,6 +103,8 @@ export const UptimeCheck = Type.Object({
   timeout: duration("Of one run; 0: that of all checks. A number from 1,000,000 on is nanoseconds.", 0, { minimum: 0 }),
   method: text("HTTP method; empty: GET."),
   headers: Type.Record(Type.String(), Type.String(), { description: "HTTP headers.", secret: true }),
+  ssl_insecure_skip_verify: flag("Any certificate will do."),
+  enable_proxy_protocol: flag("TCP: a PROXY header ahead of the commands."),
   body: text("HTTP body, base64.", { secret: true, pattern: "^[A-Za-z0-9+/]*={0,2}$" }),
   expect: text("HTTP statuses that are well, as in `200-299,401`.", { default: "200" }),
   commands: list(

@@ -50,6 +50,7 @@ test("without checks there are none; a check takes what it does not say from all
         timeoutMs: 10_000,
         apiId: "api",
         orgId: "org",
+        insecure: false,
       },
       {
         kind: "tcp",
@@ -63,16 +64,22 @@ test("without checks there are none; a check takes what it does not say from all
         timeoutMs: 1000,
         apiId: "",
         orgId: "",
+        insecure: false,
+        proxyProtocol: false,
       },
     ],
   });
 });
 
 test("an entry of a gateway's check_list means the same", () => {
-  const list = { url: "localhost:6379", protocol: "tcp", timeout: 500_000_000, enable_proxy_protocol: false };
-  expect(check(list).uptime?.checks).toMatchObject([{ kind: "tcp", host: "localhost", port: 6379, timeoutMs: 500 }]);
+  const list = { url: "localhost:6379", protocol: "tcp", timeout: 500_000_000, enable_proxy_protocol: true };
+  expect(check(list).problems).toEqual([]);
+  expect(check(list).uptime?.checks).toMatchObject([
+    { kind: "tcp", host: "localhost", port: 6379, timeoutMs: 500, proxyProtocol: true },
+  ]);
   expect(check({ url: "http://a.com", timeout: 300 }).uptime?.checks).toMatchObject([{ timeoutMs: 300 }]);
   expect(check({ url: "tls://[::1]:443" }).uptime?.checks).toMatchObject([{ host: "::1", port: 443, secure: true }]);
+  expect(check({ url: "http://u:100%@a.com" }).uptime?.checks).toMatchObject([{ url: "http://a.com/" }]);
   const secret = check({ url: "http://u:p%40ss@a.com/x", method: "HEAD", body: "Zw==", expect: "200-299, 401" });
   expect(secret.uptime?.checks).toMatchObject([
     {

@@ -73,6 +73,7 @@ function checkOf(
       "Write http://…, https://…, tcp://host:port or tls://host:port.",
     );
   }
+  for (const password of [url.password, decoded(url.password)]) if (password !== "") draft.hide(password);
   const intervalMs = settings.interval || interval;
   const own = settings.timeout >= NANOSECONDS ? settings.timeout / NANOSECONDS : settings.timeout;
   const timeoutMs = Math.min(own || timeout || Math.min(intervalMs, LONGEST_DEFAULT_MS), intervalMs);
@@ -83,17 +84,19 @@ function checkOf(
     timeoutMs,
     apiId: settings.api_id,
     orgId: settings.org_id,
+    insecure: settings.ssl_insecure_skip_verify,
   };
   if (/^(tcp|tls):$/.test(url.protocol)) {
     if (url.port === "") return wrong("url", `The url of the check "${name}" has no port.`, "Write tcp://host:port.");
     const host = url.hostname.replace(/^\[|\]$/g, "");
-    const { commands } = settings;
+    const { commands, enable_proxy_protocol: proxyProtocol } = settings;
     return {
       ...base,
       kind: "tcp",
       host,
       port: Number(url.port),
       secure: url.protocol === "tls:",
+      proxyProtocol,
       commands,
     } satisfies TcpCheck;
   }
@@ -140,8 +143,17 @@ function isHeader(name: string, value: string): boolean {
 /** User and password of a URL as a header. */
 function credentialsOf({ username, password }: URL): { authorization?: string } {
   if (username === "" && password === "") return {};
-  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const text = `${decoded(username)}:${decoded(password)}`;
   return { authorization: `Basic ${Buffer.from(text).toString("base64")}` };
+}
+
+/** A lone percent sign stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function bare(url: URL): string {

@@ -18,7 +18,7 @@ export async function probeHttp(check: HttpCheck, signal: AbortSignal): Promise<
     body: Buffer.from(check.body, "base64"),
   };
   for (let hops = 0; ; hops++) {
-    const { status, location } = await ask(target, signal);
+    const { status, location } = await ask(target, !check.insecure, signal);
     if (!REDIRECTS.has(status) || location === undefined) return judge(check, status);
     if (hops === MOST_REDIRECTS) throw new CheckFailed("protocol", `more than ${MOST_REDIRECTS} redirects`, status);
     target = redirected(target, status, location);
@@ -34,6 +34,7 @@ interface Target {
 
 function ask(
   { url, method, headers, body }: Target,
+  rejectUnauthorized: boolean,
   signal: AbortSignal,
 ): Promise<{ status: number; location?: string }> {
   return new Promise((resolve, reject) => {
@@ -44,7 +45,7 @@ function ask(
       ...(body.length > 0 && { "content-length": String(body.length) }),
       connection: "close",
     };
-    const call = request(url, { method, headers: sent, agent: false, signal });
+    const call = request(url, { method, headers: sent, agent: false, rejectUnauthorized, signal });
     call.on("error", reject);
     call.on("response", (answer) => {
       const { statusCode: status = 0, headers } = answer;

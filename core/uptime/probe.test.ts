@@ -1,14 +1,16 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import net, { type AddressInfo, type Server } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
+import { makeCertificates } from "../../test/support/certificates.ts";
 import { freePort } from "../../test/support/redis.ts";
 import type { HttpCheck, TcpCheck } from "../config/config.ts";
 import { probe } from "./probe.ts";
 
 const NEVER = new AbortController().signal;
-const base = { name: "x", url: "", intervalMs: 1000, timeoutMs: 2000, apiId: "", orgId: "" };
+const base = { name: "x", url: "", intervalMs: 1000, timeoutMs: 2000, apiId: "", orgId: "", insecure: false };
 
 async function listening(server: Server): Promise<number> {
   server.listen(0, "127.0.0.1");
@@ -38,7 +40,7 @@ async function tcpCheck(
   more: Partial<TcpCheck> = {},
 ): Promise<TcpCheck> {
   const port = await listening(net.createServer(serve));
-  return { ...base, kind: "tcp", host: "127.0.0.1", port, secure: false, commands, ...more };
+  return { ...base, kind: "tcp", host: "127.0.0.1", port, secure: false, proxyProtocol: false, commands, ...more };
 }
 
 const outcome = async (check: HttpCheck | TcpCheck) => {
@@ -169,6 +171,47 @@ test("TCP: a wrong answer or an early end fails, and the rest is not sent", asyn
   );
   expect(await outcome(check)).toEqual(["expect", 0]);
   expect(got).toEqual(["a"]);
+});
+
+test("TCP: a PROXY header comes ahead of the commands", async () => {
+  let got = "";
+  const check = await tcpCheck(
+    (socket) => {
+      socket.on("data", (data) => {
+        got += String(data);
+        if (got.endsWith("hello")) socket.write("there");
+      });
+    },
+    [
+      { name: "send", message: "hello" },
+      { name: "expect", message: "there" },
+    ],
+    { proxyProtocol: true },
+  );
+  expect(await outcome(check)).toEqual(["ok", 200]);
+  expect(got).toBe("PROXY UNKNOWN\r\nhello");
+});
+
+test("TLS: a certificate that nobody vouches for is no good, unless any will do", async () => {
+  const certificates = makeCertificates();
+  onTestFinished(() => certificates.remove());
+  const { cert, key } = certificates.server;
+  const options = { key: readFileSync(key), cert: readFileSync(cert) };
+  const port = await listening(https.createServer(options, (_, response) => response.end()));
+  const url = `https://127.0.0.1:${port}`;
+  const tcp: TcpCheck = {
+    ...base,
+    kind: "tcp",
+    host: "127.0.0.1",
+    port,
+    secure: true,
+    proxyProtocol: false,
+    commands: [],
+  };
+  for (const check of [httpCheck(url), tcp]) {
+    expect(await outcome(check)).toEqual(["tls", 0]);
+    expect(await outcome({ ...check, insecure: true })).toEqual(["ok", 200]);
+  }
 });
 
 test("an end from outside stops a check at once", async () => {

@@ -3,6 +3,9 @@ import tls from "node:tls";
 import type { TcpCheck } from "../config/config.ts";
 import { CheckFailed } from "./result.ts";
 
+/** A connection that is on nobody's behalf: https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt, 2.1. */
+const PROXY_HEADER = "PROXY UNKNOWN\r\n";
+
 /**
  * One TCP or TLS check: connects, and then sends and expects what its commands say, in order, up to the first that fails. Throws
  * CheckFailed, or what the socket failed of.
@@ -10,6 +13,7 @@ import { CheckFailed } from "./result.ts";
 export async function probeTcp(check: TcpCheck, signal: AbortSignal): Promise<void> {
   const socket = await connect(check, signal);
   try {
+    if (check.proxyProtocol) await send(socket, Buffer.from(PROXY_HEADER));
     if (check.commands.length === 0) return;
     const reader = new Reader(socket);
     for (const { name, message } of check.commands) {
@@ -22,11 +26,14 @@ export async function probeTcp(check: TcpCheck, signal: AbortSignal): Promise<vo
   }
 }
 
-function connect({ host, port, secure }: TcpCheck, signal: AbortSignal): Promise<net.Socket> {
+function connect({ host, port, secure, insecure }: TcpCheck, signal: AbortSignal): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     // A TLS socket has no signal of its own.
     const socket = secure
-      ? tls.connect({ host, port, ...(net.isIP(host) === 0 && { servername: host }) }, () => resolve(socket))
+      ? tls.connect(
+          { host, port, rejectUnauthorized: !insecure, ...(net.isIP(host) === 0 && { servername: host }) },
+          () => resolve(socket),
+        )
       : net.connect({ host, port }, () => resolve(socket));
     socket.on("error", reject);
     const abort = () => socket.destroy(signal.reason as Error);

@@ -39,6 +39,7 @@ function check(name: string, port: number, more: Partial<HttpCheck> = {}): HttpC
     timeoutMs: 5000,
     apiId: `api-${name}`,
     orgId: "org",
+    insecure: false,
     ...more,
   };
 }

@@ -29,7 +29,8 @@ interface Watched {
   /** Of the last change, ms since 1970. */
   since: number;
   last: Result | null;
-  running: boolean;
+  /** Due, or under way. */
+  busy: boolean;
   timer: NodeJS.Timeout | null;
   readonly results: { [outcome: string]: number };
 }
@@ -65,7 +66,7 @@ class Rounds implements Tester {
       state: UNKNOWN,
       since: Date.now(),
       last: null,
-      running: false,
+      busy: false,
       timer: null,
       results: Object.fromEntries(["ok", ...FAILURE_KINDS].map((outcome) => [outcome, 0])),
     }));
@@ -127,7 +128,7 @@ class Rounds implements Tester {
 
   #rest(): void {
     this.#active = false;
-    this.#due.length = 0;
+    for (const watched of this.#due.splice(0)) watched.busy = false;
     for (const watched of this.#watched) if (watched.timer) clearTimeout(watched.timer);
     this.#end.abort();
   }
@@ -135,10 +136,11 @@ class Rounds implements Tester {
   #schedule(watched: Watched, ms: number): void {
     watched.timer = setTimeout(() => {
       this.#schedule(watched, watched.check.intervalMs * (1 - JITTER + 2 * JITTER * Math.random()));
-      if (watched.running || this.#due.includes(watched)) {
+      if (watched.busy) {
         this.#skipped++;
         return;
       }
+      watched.busy = true;
       this.#due.push(watched);
       this.#next();
     }, ms);
@@ -159,9 +161,8 @@ class Rounds implements Tester {
 
   async #run(watched: Watched): Promise<void> {
     const { signal } = this.#end;
-    watched.running = true;
     const result = await probe(watched.check, signal);
-    watched.running = false;
+    watched.busy = false;
     if (signal.aborted) return;
     watched.last = result;
     watched.results[result.failure?.kind ?? "ok"]!++;

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { PluginError } from "../plugins/errors.ts";
 import {
   addPlugin,
   find,
@@ -11,7 +12,7 @@ import {
 } from "../plugins/install.ts";
 import { sentencesOf } from "../plugins/permissions.ts";
 import { installedIn, pruneBundles } from "../plugins/store.ts";
-import { CommandError, EXIT } from "./errors.ts";
+import { EXIT } from "./errors.ts";
 import { plain } from "./format.ts";
 import type { PluginOptions } from "./plugin.ts";
 import { builtInLock, pluginFolder, say } from "./plugin-folder.ts";
@@ -77,7 +78,10 @@ async function ask({ manifest, before, more }: Proposal, accept: boolean): Promi
   const isLooser = sluice.isolation === "worker" && before?.isolation === "process";
   if (accept || (before && !isWider && !isLooser)) return true;
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    throw new CommandError("Nobody is there to ask: look at the rights above and grant them with --accept");
+    throw new PluginError(
+      "SLUICE_PLUGIN_PERMISSIONS",
+      "Nobody is there to ask: look at the rights above and grant them with --accept",
+    );
   }
   const lines = createInterface({ input: process.stdin, output: process.stdout });
   try {

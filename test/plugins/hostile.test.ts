@@ -45,7 +45,7 @@ test("manifests", async () => {
     [manifest({}, { entry: "./../../../etc/passwd" }), /leads out of the package/],
     [manifest({}, { types: ["../../x"] }), /\/sluice\/types/],
     [manifest({}, { permissions: { read: ["../etc"] } }), /not absolute/],
-    [manifest({}, { permissions: { root: true } }), /\/sluice\/permissions\/root/],
+    [manifest({}, { permissions: { everything: true } }), /\/sluice\/permissions\/everything/],
     [manifest({ dependencies: { etc: "file:/etc" } }), /a place of its author's machine/],
     [manifest({ padding: "x".repeat(2 << 20) }), /package\.json cannot be read/],
   ];

@@ -9,18 +9,18 @@ test("a linked folder runs as it is, and is loaded anew when it changes", async 
   const house = new House();
   await house.open();
   onTestFinished(() => house.close());
-  const folder = house.path("work");
+  const folder = house.path("draft");
   cpSync(fileURLToPath(new URL("with-dependency", import.meta.url)), folder, { recursive: true });
   symlinkSync(fileURLToPath(new URL("../../node_modules", import.meta.url)), house.path("node_modules"));
-  expect(await house.sluice("plugin", "link", "work", "--accept")).toMatchObject({ code: 0, err: "" });
-  expect(house.lock.plugins[0]).toMatchObject({ source: "link", entry: "../work/index.ts", folder: "." });
+  expect(await house.sluice("plugin", "link", "draft", "--accept")).toMatchObject({ code: 0, err: "" });
+  expect(house.lock.plugins[0]).toMatchObject({ source: "link", entry: "../draft/index.ts", folder: "." });
 
   const pump = house.pump({ lines: { type: "tagged-lines", meta: { file: house.path("lines.txt") } } });
   onTestFinished(async () => void (await pump.stop()));
   await pump.start(numbered(100));
   await pump.delivered("lines", 100);
-  const code = readFileSync(house.path("work/index.ts"), "utf8");
-  house.write("work/index.ts", code.replace(/\$\{tag\} /, "changed "));
+  const code = readFileSync(house.path("draft/index.ts"), "utf8");
+  house.write("draft/index.ts", code.replace(/\$\{tag\} /, "changed "));
   await until(() => pump.lines.some((line) => line.includes("is reloaded")), "the reload");
   pump.push(numbered(100, { from: 100 }));
   await pump.delivered("lines", 200);

@@ -46,7 +46,7 @@ const aggregate = (type: string, kind: AggregateKind) =>
     decodes: false,
     // The more records a gather has, the fewer rows the database writes a record.
     gather: { ms: 2000, records: 1_000_000 },
-    async open({ config, name, every }) {
+    async open({ config, name, log, every }) {
       const database = await openDatabase(config);
       const daily = config.table_sharding;
       const index = kind !== "graphql" && !config.omit_index_creation && !(kind === "mcp" && daily);
@@ -57,6 +57,10 @@ const aggregate = (type: string, kind: AggregateKind) =>
         await database.close();
         throw error;
       }
+      // Records need not wait for it.
+      const indexed = store.index().catch((error: Error) => {
+        log.warn(`the index on the dimensions cannot be made, queries will be slow: ${error.message}`);
+      });
       every(HOUR_MS, () => dropMarks(database, database.dialect, name, KEEP_MARKS_SECONDS));
       const rules: AggregateRules = {
         kind,
@@ -74,7 +78,9 @@ const aggregate = (type: string, kind: AggregateKind) =>
       };
       return {
         gather: () => new AggregateGather(store, name, spare.pop() ?? new Aggregation(rules), done),
-        close: () => database.close(),
+        async close() {
+          await Promise.all([indexed, database.close()]);
+        },
       };
     },
   });

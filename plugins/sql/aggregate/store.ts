@@ -40,7 +40,7 @@ export class AggregateStore {
     const { database } = this;
     const { kind, daily } = this.#options;
     await migrate(database, database.dialect, MARKS);
-    if (!daily) await this.#table("", true);
+    if (!daily) await this.#table("");
     if (!daily || !all) return;
     const base = tableName(kind);
     for (const name of await shardsOf(database, database.dialect, base)) await this.#table(name.slice(base.length + 1));
@@ -81,15 +81,22 @@ export class AggregateStore {
     }
   }
 
-  /** `apart`: the index may be made while others write. */
-  async #table(day: string, apart = false): Promise<Table> {
+  /** Makes the index of the one table, without holding up writers where the database can. Takes long where there are many rows. */
+  async index(): Promise<void> {
+    const { database } = this;
+    const { kind, daily, index } = this.#options;
+    const table = aggregateTable(kind, "");
+    if (index && !daily) await ensureIndex(database, database.dialect, table, dimensionIndex(table), true);
+  }
+
+  async #table(day: string): Promise<Table> {
     const known = this.#ready.get(day);
     if (known) return known;
     const { database } = this;
     const { kind, index } = this.#options;
     const table = aggregateTable(kind, day);
     await migrate(database, database.dialect, table);
-    if (index) await ensureIndex(database, database.dialect, table, dimensionIndex(table), apart);
+    if (index && day !== "") await ensureIndex(database, database.dialect, table, dimensionIndex(table));
     this.#ready.set(day, table);
     return table;
   }

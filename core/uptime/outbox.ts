@@ -20,6 +20,7 @@ export class Outbox {
   /** Nothing is sent before, ms of the monotonic clock. */
   #notBefore = 0;
   #full = false;
+  #closed = false;
 
   constructor(log: ReportLog, logger: Logger) {
     this.#log = log;
@@ -37,11 +38,10 @@ export class Outbox {
 
   /** Sends what waits, once; what the log does not take then is dropped. */
   async close(): Promise<void> {
+    this.#closed = true;
     if (this.#timer) clearTimeout(this.#timer);
-    this.#notBefore = 0;
     await this.#sending;
-    if (this.#waiting.length > 0) await this.#send();
-    if (this.#timer) clearTimeout(this.#timer);
+    await this.#send();
     this.dropped += this.#waiting.length;
     this.#waiting = [];
   }
@@ -62,6 +62,7 @@ export class Outbox {
         this.#judge(length);
         if (this.#full) return;
       } catch (error) {
+        if (this.#closed) return;
         this.#logger.debug("uptime reports wait for the log", { error });
         this.#timer = setTimeout(() => {
           this.#timer = null;

@@ -146,22 +146,27 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     mine.on("error", (error: Error) => {
       cause = error;
     });
-    const ended = new Promise<void>((resolve) => mine.once("end", resolve));
+    const over = new Promise<void>((resolve) => {
+      mine.once("close", () => {
+        session = null;
+        connectedAt = null;
+        // It may come back as another server: never read chunks from the one of before.
+        reader.reset("the control connection was lost");
+        resolve();
+      });
+    });
     try {
       await mine.connect();
       session = { address, tls, credential };
       epoch++;
       await settle(mine);
-      await ended;
-      if (cause !== undefined) lastError = named(cause);
+      await over;
+      // With TLS 1.3 a certificate may be refused only now.
+      if (cause !== undefined) remember(named(cause));
     } catch (error) {
       throw named(cause ?? error);
     } finally {
       mine.disconnect();
-      session = null;
-      connectedAt = null;
-      // It may come back as another server: never read chunks from the one of before.
-      reader.reset("the control connection was lost");
     }
   };
 
@@ -185,6 +190,7 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
         wake();
         return;
       } catch (error) {
+        if (mine.status !== "ready") return;
         remember(error);
         await pause(LOADED_PAUSE_MS);
       }

@@ -117,32 +117,3 @@ test("what ends the start of the pump is one line in the log's format, without a
   ]);
   expect(err).not.toContain("hunter2");
 });
-
-test("SIGUSR1 is ignored: no debugger is opened", async () => {
-  const conf = {
-    analytics_storage_config: { host: "127.0.0.1", port: 1 },
-    dont_purge_uptime_data: true,
-    pumps: { csv: {} },
-  };
-  writeFileSync(join(folder, "usr1.conf"), JSON.stringify({ ...conf, health_check_endpoint_port: await freePort() }));
-  const child = spawn(process.execPath, [MAIN, "-c", "usr1.conf"], { cwd: folder });
-  let err = "";
-  const { promise: running, resolve } = Promise.withResolvers<void>();
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    err += text;
-    if (err.includes("out of reach")) resolve();
-  });
-  await running;
-  child.kill("SIGUSR1");
-  child.kill("SIGTERM");
-  expect(await new Promise((done) => child.on("close", done))).toBe(0);
-  expect(err).not.toContain("Debugger");
-});
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -87,6 +87,7 @@ describe("TLS to Redis", () => {
     const cut = () => redis.client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     await cut();
     await expect(log.lists[0]!.claim()).rejects.toMatchObject({ code: expect.stringMatching(/TLS|UNAVAILABLE/) });
+    await until(() => log.connectedAt === null, "the connection to be over");
     install(certificates);
     await until(() => log.connectedAt !== null, "a connection with the renewed certificate");
     expect(await log.lists[0]!.claim()).toEqual({ claimed: 0, left: 0 });

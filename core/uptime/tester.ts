@@ -118,7 +118,8 @@ class Rounds implements Tester {
   #begin(): void {
     this.#active = true;
     this.#end = new AbortController();
-    this.#logger.info(`testing ${this.#watched.length} services`);
+    const { length } = this.#watched;
+    this.#logger.info(`testing ${length} ${length === 1 ? "service" : "services"}`);
     for (const watched of this.#watched) {
       // What was known is of the time when this instance last had the seat.
       watched.state = UNKNOWN;

@@ -283,6 +283,8 @@ describe("sluice config", () => {
     expect(row("purge_delay")).toEqual(["purge_delay", "7", "TYK_PMP_PURGEDELAY"]);
     expect(row("pumps.csv.timeout")?.[2]).toBe("TYK_PMP_PUMPS_CSV_TIMEOUT");
     expect(row("log_level")).toEqual(["log_level", '"debug"', "TYK_LOGLEVEL"]);
+    expect(row("analytics_storage_config.timeout")?.[1]).toBe("1");
+    expect(row("kv.stores.e.config.prefix")?.[1]).toBe('"APP_"');
     expect(row("sluice.stop")).toEqual(["sluice.stop", "25000", "default"]);
     expect(row("analytics_storage_config.password")?.[1]).toBe('"***"');
     expect(row("analytics_storage_config.key_prefix")?.[2]).toMatch(/^kv:\/\/e\/P \(\d+.conf:\d+:\d+\)$/);

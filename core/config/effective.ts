@@ -7,6 +7,8 @@ import type { Draft } from "./draft.ts";
 import { kindOf, mapItem, type Schema } from "./fields.ts";
 import type { PumpEntry } from "./pumps.ts";
 import { Pump, PumpConf } from "./schema.ts";
+import { STORE_TYPES, StoreEntry } from "./secrets/schema.ts";
+import type { StoreSettings } from "./secrets/stores.ts";
 
 /** One value that is in force. */
 export interface Setting {
@@ -25,13 +27,19 @@ export interface Setting {
 /** Everything that is in force; of a sink that cannot start, not its own settings. */
 export function listSettings(
   conf: PumpConf,
-  { logging, health, sinks }: Config,
+  { logging, health, sinks, log }: Config,
   entries: readonly PumpEntry[],
+  stores: readonly StoreSettings[],
   lock: PluginLock,
   draft: Draft,
 ): Setting[] {
+  const redis = log.engine === "redis" ? log : log.redis;
+  const storage = conf.analytics_storage_config;
   const inForce = {
     ...conf,
+    analytics_storage_config: redis
+      ? { ...storage, timeout: redis.timeoutMs / 1000, key_prefix: redis.keyPrefix }
+      : storage,
     log_level: logging.level,
     log_format: logging.format,
     health_check_endpoint_name: health.endpoint,
@@ -45,7 +53,15 @@ export function listSettings(
       ...(schema && config ? settingsOf(schema, config, settings?.path ?? join(path, "meta"), draft) : []),
     ];
   });
-  return [...settingsOf(PumpConf, inForce, "", draft), ...perSink];
+  const perStore = stores.flatMap(({ name, store, required }) => {
+    if (store === null) return [];
+    const path = `kv.stores.${name}`;
+    return [
+      ...settingsOf(StoreEntry, { type: store.type, required }, path, draft),
+      ...settingsOf(STORE_TYPES[store.type], store.config, join(path, "config"), draft),
+    ];
+  });
+  return [...settingsOf(PumpConf, inForce, "", draft), ...perStore, ...perSink];
 }
 
 /** The single values below `values`, in the schema's order; what another stage reads (`raw`) is left out. */

@@ -132,7 +132,7 @@ export function loadConfig(options: LoadOptions): Loaded {
     stores,
     lock,
     placeOf: (path) => draft.placeOf(path),
-    settings: () => listSettings(conf, config, entries, lock, draft),
+    settings: () => listSettings(conf, config, entries, stores, lock, draft),
   };
 }
 
@@ -153,7 +153,7 @@ function masked(problem: Problem, hidden: readonly string[]): Problem {
   return { ...problem, message: maskExact(problem.message, hidden), mend: maskExact(problem.mend, hidden) };
 }
 
-/** The built-in demonstration, whatever lies in `cwd`: the embedded log and two csv sinks under `./data`. */
+/** The built-in demonstration, whatever lies in `cwd`: the embedded log and what its sinks write under `./data`. */
 export function demoConfig(options: Pick<LoadOptions, "cwd" | "lockFile">): Loaded {
   return loadConfig({ ...options, env: {} });
 }

@@ -13,6 +13,7 @@ import { isolation } from "./scenarios/isolation.ts";
 import { latency } from "./scenarios/latency.ts";
 import { memory } from "./scenarios/memory.ts";
 import { micro } from "./scenarios/micro.ts";
+import { plugins } from "./scenarios/plugins.ts";
 import { prometheus } from "./scenarios/prometheus.ts";
 import { sql } from "./scenarios/sql.ts";
 import { start } from "./scenarios/start.ts";
@@ -30,6 +31,7 @@ const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
   latency,
   isolation,
   topology,
+  plugins,
   micro,
 };
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ENVIRONMENT, FLAGS } from "../core/cli/settle.js";
-import { formatLock, readLock } from "../core/plugins/lock.ts";
+import { formatLock, type LockedPlugin, readLock } from "../core/plugins/lock.ts";
 import { lockFolder } from "../core/plugins/lock-folder.ts";
 import { freePort } from "../test/support/redis.ts";
 import type { Source } from "./backlog.ts";
@@ -53,7 +53,7 @@ export interface Sinks {
 }
 
 export interface OwnSink {
-  type: "csv" | "prometheus" | "count" | "age" | "hangs" | "fails";
+  type: "csv" | "prometheus" | "count" | "count-apart" | "age" | "hangs" | "fails";
   bad?: true;
 }
 
@@ -156,12 +156,22 @@ let lock: Promise<string> | null = null;
 async function lockFile(folder: string): Promise<string> {
   lock ??= lockFolder(join(ROOT, "bench"), ROOT).then((own) => {
     const { lockVersion, plugins } = readLock(join(ROOT, "plugins.lock.json"));
-    const absolute = [...plugins, own].map((plugin) => ({ ...plugin, entry: join(ROOT, plugin.entry) }));
+    const absolute = [...plugins, ...apart(own)].map((plugin) => ({ ...plugin, entry: join(ROOT, plugin.entry) }));
     return formatLock({ lockVersion, plugins: absolute });
   });
   const file = join(folder, "plugins.lock.json");
   writeFileSync(file, await lock);
   return file;
+}
+
+/** Who runs in a process of its own does so by its plugin's isolation. */
+function apart(own: LockedPlugin): LockedPlugin[] {
+  const isApart = ({ type }: LockedPlugin["types"][number]) => type === "count-apart";
+  const inProcess = { name: `${own.name}-apart`, isolation: "process" as const, types: own.types.filter(isApart) };
+  return [
+    { ...own, types: own.types.filter((type) => !isApart(type)) },
+    { ...own, ...inProcess },
+  ];
 }
 
 async function drained(

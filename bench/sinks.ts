@@ -59,4 +59,7 @@ const fails = defineSink({
   },
 });
 
-export default [count, age, hangs, fails];
+/** The same in a process of its own. */
+const countApart = { ...count, type: "count-apart" };
+
+export default [count, countApart, age, hangs, fails];

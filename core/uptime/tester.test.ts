@@ -1,13 +1,15 @@
 import { once } from "node:events";
 import http from "node:http";
 import net, { type AddressInfo, type Server } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { UptimeRecord } from "@sluice/sdk";
 import { batch } from "@sluice/sdk/testing";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { until } from "../../test/support/pump.ts";
 import { startRedis, type TestRedis } from "../../test/support/redis.ts";
 import type { HttpCheck, UptimeCheck, UptimeConfig } from "../config/config.ts";
 import { UPTIME_LIST } from "../log/keys.ts";
+import type { ReportLog } from "../log/log.ts";
 import { openRedisLog } from "../log/redis.ts";
 import { createLogger } from "../logging/index.ts";
 import { startTester, type Tester } from "./tester.ts";
@@ -167,6 +169,38 @@ test("of several instances one tests, and another once that one has stopped", as
   expect(stateOf(two, "web").state).toBe("unknown");
   await one.stop();
   await until(() => two.status().active && stateOf(two, "web").state === "up", "the second");
+});
+
+test("an instance that did not run for longer than it holds the seat tests nothing until it has the seat again", async () => {
+  const port = await listening(http.createServer((_, response) => response.end()));
+  let answers = true;
+  const log: ReportLog = {
+    push: async () => 0,
+    hold: () => (answers ? Promise.resolve(true) : new Promise(() => {})),
+    leave: async () => {},
+  };
+  const logger = createLogger({ level: "error", format: "text", write: () => {} });
+  const config = {
+    concurrency: 4,
+    failures: 2,
+    successes: 2,
+    expireMs: 60_000,
+    report: true,
+    checks: [check("web", port)],
+  };
+  const one = startTester({ config, log, logger });
+  onTestFinished(() => one.stop());
+  await until(() => stateOf(one, "web").state === "up", "the first result");
+  answers = false;
+  const now = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now() + 16_000);
+  onTestFinished(() => clock.mockRestore());
+  await until(() => !one.status().active, "the rest");
+  const { results } = stateOf(one, "web");
+  await sleep(200);
+  expect(stateOf(one, "web").results).toEqual(results);
+  answers = true;
+  await until(() => one.status().active, "the seat");
 });
 
 test("reports wait while Redis is away", async () => {

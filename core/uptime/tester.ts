@@ -123,6 +123,7 @@ class Rounds implements Tester {
     for (const watched of this.#watched) {
       // What was known is of the time when this instance last had the seat.
       watched.state = UNKNOWN;
+      watched.since = Date.now();
       this.#schedule(watched, Math.random() * Math.min(SPREAD_MS, watched.check.intervalMs));
     }
   }
@@ -149,6 +150,8 @@ class Rounds implements Tester {
 
   /** Runs what is due, so many at once as are allowed. */
   #next(): void {
+    // Redis may not have answered for long, or this process not have run.
+    if (this.#active && performance.now() > this.#seatUntil) this.#rest();
     while (this.#running.size < this.#config.concurrency) {
       const watched = this.#due.shift();
       if (!watched) return;

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Sqlite from "better-sqlite3";
 import pg from "pg";
 import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
 import type { Backlog } from "../backlog.ts";
@@ -11,17 +15,80 @@ const ROUNDS = 3;
 const BASE_ROWS = 60_000;
 const BATCH = 1000;
 
-/** The sql sink on PostgreSQL against what msgpackr needs merely to decode such records, and against multi-row VALUES with the same rows. */
+/**
+ * The sql sink on PostgreSQL against what msgpackr needs merely to decode such records, and against multi-row VALUES with the same rows;
+ * on SQLite against a bare loop with the same rows.
+ */
 export async function sql(backlog: Backlog): Promise<Figure[]> {
   const postgres = await startPostgres({ flags: { max_wal_size: "4GB", shared_buffers: "256MB" } });
   try {
-    return await measure(backlog, postgres);
+    return [...(await onPostgres(backlog, postgres)), ...(await onSqlite(backlog))];
   } finally {
     await postgres.stop();
   }
 }
 
-async function measure(backlog: Backlog, postgres: TestPostgres): Promise<Figure[]> {
+async function onSqlite(backlog: Backlog): Promise<Figure[]> {
+  const rate: number[] = [];
+  const bare: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-bench-sqlite-"));
+    try {
+      const file = join(folder, "rows.db");
+      const run = await runPump(backlog, { sql: sqliteSink(file) }, RECORDS);
+      rate.push(RECORDS / run.sinks.get("sql")!.seconds);
+      bare.push(bareRate(file));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+  return [
+    { name: "sql on SQLite", values: rate, unit: "records/s" },
+    { name: "bare better-sqlite3, rows ready", values: bare, unit: "records/s" },
+    { name: "time of the sink, of the bare loop's", values: rate.map((one, i) => bare[i]! / one), atMost: 1.3 },
+  ];
+}
+
+function sqliteSink(file: string): ForeignSink {
+  return {
+    type: "sql",
+    meta: { type: "sqlite", connection_string: file },
+    arrived: async () => count(file),
+  };
+}
+
+function count(file: string): number {
+  const database = new Sqlite(file);
+  const { n } = database.prepare("SELECT count(*) AS n FROM tyk_analytics").get() as { n: number };
+  database.close();
+  return n;
+}
+
+/** Inserts some of the rows into a table of the same kind in another file, as the sink does: rows a second. */
+function bareRate(file: string): number {
+  const from = new Sqlite(file);
+  const rows = from.prepare(`SELECT * FROM tyk_analytics LIMIT ${BASE_ROWS}`).raw().all() as unknown[][];
+  const { sql: table } = from.prepare("SELECT sql FROM sqlite_master WHERE name = 'tyk_analytics'").get() as {
+    sql: string;
+  };
+  from.close();
+  const to = new Sqlite(`${file}.bare`);
+  to.pragma("journal_mode = WAL");
+  to.pragma("synchronous = FULL");
+  to.exec(table);
+  const insert = to.prepare(`INSERT INTO tyk_analytics VALUES (${rows[0]!.map(() => "?").join(",")})`);
+  const began = performance.now();
+  for (let i = 0; i < rows.length; i += BATCH) {
+    to.exec("BEGIN IMMEDIATE");
+    for (const row of rows.slice(i, i + BATCH)) insert.run(...row);
+    to.exec("COMMIT");
+  }
+  const rate = (rows.length / (performance.now() - began)) * 1000;
+  to.close();
+  return rate;
+}
+
+async function onPostgres(backlog: Backlog, postgres: TestPostgres): Promise<Figure[]> {
   const decode = decoder();
   const figures: { [name: string]: number[] } = { base: [], cost: [], share: [], rate: [], values: [], times: [] };
   decode();

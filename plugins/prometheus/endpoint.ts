@@ -40,6 +40,19 @@ export async function listen(address: string, path: string, metrics: Exposition)
   return { close: () => close(server) };
 }
 
+/** Binds the address and gives it free again; false where something listens there. Throws as `listen` does otherwise. */
+export async function isFree(address: string): Promise<boolean> {
+  const server = createServer();
+  try {
+    await bind(server, address);
+  } catch (error) {
+    if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === "EADDRINUSE") return false;
+    throw error;
+  }
+  await close(server);
+  return true;
+}
+
 function isAt({ url = "" }: IncomingMessage, path: string): boolean {
   const [asked = ""] = url.split("?", 1);
   return path.endsWith("/") ? asked.startsWith(path) : asked === path;

@@ -1,6 +1,6 @@
 import { defineSink } from "@sluice/sdk";
 import { Config } from "./config.ts";
-import { listen } from "./endpoint.ts";
+import { isFree, listen } from "./endpoint.ts";
 import { exposition } from "./exposition.ts";
 import { Metrics } from "./metrics.ts";
 import { metricSpecs } from "./specs.ts";
@@ -11,11 +11,17 @@ export default defineSink({
   config: Config,
   batch: { records: 5000, bytes: 8 << 20, linger: 0 },
   single: true,
+  async check({ config, log }) {
+    const specs = metricSpecs(config, log.error);
+    const free = await isFree(config.listen_address);
+    const place = `${config.listen_address}${pathOf(config)}`;
+    return `${specs.length} metrics on ${place}${free ? "" : ", where something listens now: this sink, if it runs already"}`;
+  },
   async open({ config, log, metrics: own }) {
     const specs = metricSpecs(config, log.error);
     const { track_all_paths: trackAllPaths, aggregate_observations: means, max_series: maxSeries } = config;
     const metrics = new Metrics(specs, { trackAllPaths, means, maxSeries });
-    const path = config.path.startsWith("/") ? config.path : `/${config.path}`;
+    const path = pathOf(config);
     const endpoint = await listen(config.listen_address, path, exposition(metrics.families));
     log.info(`Metrics are served on ${config.listen_address}${path}`);
     const dropped = own.counter(
@@ -38,3 +44,7 @@ export default defineSink({
     };
   },
 });
+
+function pathOf({ path }: Config): string {
+  return path.startsWith("/") ? path : `/${path}`;
+}

@@ -303,6 +303,20 @@ describe("the endpoint", () => {
     expect(await status(`http://127.0.0.1:${port}/metrics`)).toBe(200);
   });
 
+  test("a check says what would be served, beside a sink that runs already too", async () => {
+    const { port } = await run();
+    const free = await freePort();
+    const look = (config: object) => {
+      const full = { path: "m", disabled_metrics: [], custom_metrics: [], ...config };
+      return prometheus.check!({ config: full, log: { error: () => undefined } } as never);
+    };
+    expect(await look({ listen_address: `127.0.0.1:${free}` })).toBe(`5 metrics on 127.0.0.1:${free}/m`);
+    expect(await look({ listen_address: `127.0.0.1:${port}` })).toContain("where something listens now");
+    await expect(look({ listen_address: "x" })).rejects.toThrow("write host:port");
+    const bad = [{ name: "a-b", metric_type: "counter" }];
+    await expect(look({ listen_address: "127.0.0.1:0", custom_metrics: bad })).rejects.toThrow("no valid name");
+  });
+
   test.each(["localhost", "8080", "a:b", "1.2.3.4:70000", "::1:80"])("the address %j is refused", async (address) => {
     expect(await failure({ listen_address: address })).toContain(`listen_address is "${address}"`);
   });

@@ -10,12 +10,19 @@ export type Db = Database.Database;
 const PAGE_BYTES = 16 * 1024;
 /** The write-ahead log is cut back to this after a burst. */
 const WAL_BYTES = 64 * 1024 * 1024;
-const VERSION = 3;
+
+/** What a file has in it. */
+export interface Schema {
+  /** Of the file in its folder. */
+  name: string;
+  version: number;
+  /** Makes its tables, or brings those of an earlier version (0: none) up to date. */
+  prepare(db: Db, from: number): void;
+}
 
 const INTAKE =
   "CREATE TABLE intake (list TEXT PRIMARY KEY, seq INTEGER NOT NULL, copied INTEGER NOT NULL) WITHOUT ROWID;";
 const SCHEMA = `
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- ends: 32-bit words, the end of each record in data. AUTOINCREMENT: an id is never used twice.
 CREATE TABLE chunk (
   id INTEGER PRIMARY KEY AUTOINCREMENT, list TEXT NOT NULL, records INTEGER NOT NULL, bytes INTEGER NOT NULL,
@@ -31,9 +38,19 @@ CREATE TABLE letter (
   UNIQUE (list, sink, chunk, position));
 `;
 
+export const LOG_SCHEMA: Schema = {
+  name: "log.db",
+  version: 3,
+  prepare(db, from) {
+    if (from === 0) db.exec(SCHEMA);
+    if (from > 0 && from < 3) db.exec(INTAKE);
+    if (from === 1) db.exec("ALTER TABLE sink ADD COLUMN reads TEXT NOT NULL DEFAULT 'analytics'");
+  },
+};
+
 /** Opens or makes the file, for this process alone. `nonce` tells its chunks from those of any other file. */
-export function openFile(folder: string): { db: Db; file: string; nonce: string } {
-  const file = join(folder, "log.db");
+export function openFile(folder: string, schema: Schema): { db: Db; file: string; nonce: string } {
+  const file = join(folder, schema.name);
   return naming(file, () => {
     mkdirSync(folder, { recursive: true });
     const db = new Database(file, { timeout: 0 });
@@ -45,7 +62,7 @@ export function openFile(folder: string): { db: Db; file: string; nonce: string 
       db.pragma("locking_mode = EXCLUSIVE");
       db.pragma("journal_mode = WAL");
       db.pragma(`journal_size_limit = ${WAL_BYTES}`);
-      const nonce = db.transaction(() => prepareSchema(db, file)).exclusive();
+      const nonce = db.transaction(() => prepareSchema(db, file, schema)).exclusive();
       return { db, file, nonce };
     } catch (error) {
       db.close();
@@ -54,21 +71,22 @@ export function openFile(folder: string): { db: Db; file: string; nonce: string 
   });
 }
 
-function prepareSchema(db: Db, file: string): string {
+function prepareSchema(db: Db, file: string, schema: Schema): string {
   const version = db.pragma("user_version", { simple: true }) as number;
-  if (version > VERSION) {
+  if (version > schema.version) {
     throw new LogError(
       LOG_ERROR_CODES.damaged,
       `The log ${file} was written by a later version of Sluice; run that one, or move the file away.`,
     );
   }
   if (version === 0) {
-    db.exec(SCHEMA);
+    db.exec("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
     db.prepare("INSERT INTO meta VALUES ('nonce', ?)").run(randomBytes(9).toString("base64url"));
   }
-  if (version > 0 && version < 3) db.exec(INTAKE);
-  if (version === 1) db.exec("ALTER TABLE sink ADD COLUMN reads TEXT NOT NULL DEFAULT 'analytics'");
-  if (version < VERSION) db.pragma(`user_version = ${VERSION}`);
+  if (version < schema.version) {
+    schema.prepare(db, version);
+    db.pragma(`user_version = ${schema.version}`);
+  }
   return db.prepare("SELECT value FROM meta WHERE name = 'nonce'").pluck().get() as string;
 }
 

@@ -1,11 +1,8 @@
 import type { Kind } from "@sluice/sdk";
-import type { Statement } from "better-sqlite3";
 import type { Cut } from "./cut.ts";
 import type { DeadLetter, KnownSink, SinkEntry } from "./log.ts";
-import { type Db, naming, openFile } from "./sqlite-schema.ts";
-
-/** Pages given back to the file system in one sweep. */
-const VACUUM_PAGES = 2000;
+import { SqliteFile } from "./sqlite-file.ts";
+import { LOG_SCHEMA } from "./sqlite-schema.ts";
 
 /** Which of the lists that were taken from Redis is being copied, and how many of its records are here. */
 export interface IntakeState {
@@ -22,30 +19,21 @@ export interface NewLetter {
 }
 
 /** The tables and their statements; each method is one transaction. Throws LogError. */
-export class SqliteStore {
-  readonly file: string;
-  readonly nonce: string;
+export class SqliteStore extends SqliteFile {
   /** Chunks up to this id are older than this process: they may have been delivered before. */
   readonly oldUpTo: number;
-  readonly #db: Db;
-  readonly #statements = new Map<string, Statement<unknown[]>>();
 
   constructor(folder: string, maxPages?: number) {
-    const { db, file, nonce } = openFile(folder);
-    if (maxPages !== undefined) db.pragma(`max_page_count = ${maxPages}`);
-    this.#db = db;
-    this.file = file;
-    this.nonce = nonce;
-    this.oldUpTo = this.#sql("SELECT ifnull(max(id), 0) FROM chunk").pluck().get() as number;
-    this.#sync("NORMAL");
+    super(folder, LOG_SCHEMA, maxPages);
+    this.oldUpTo = this.sql("SELECT ifnull(max(id), 0) FROM chunk").pluck().get() as number;
   }
 
   /** `intake`: how far the list is copied then. */
   append(list: string, cuts: readonly Cut[], intake?: IntakeState): number {
     if (cuts.length === 0) return 0;
-    const insert = this.#sql("INSERT INTO chunk (list, records, bytes, at, ends, data) VALUES (?, ?, ?, ?, ?, ?)");
+    const insert = this.sql("INSERT INTO chunk (list, records, bytes, at, ends, data) VALUES (?, ?, ?, ?, ?, ?)");
     const at = Date.now();
-    return this.#durably(() => {
+    return this.durably(() => {
       for (const { ends, data } of cuts) {
         insert.run(
           list,
@@ -62,60 +50,49 @@ export class SqliteStore {
   }
 
   intake(list: string): IntakeState {
-    const select = this.#sql("SELECT seq, copied FROM intake WHERE list = ?");
-    return (this.#naming(() => select.get(list)) as IntakeState | undefined) ?? { seq: 0, copied: 0 };
+    const select = this.sql("SELECT seq, copied FROM intake WHERE list = ?");
+    return (this.naming(() => select.get(list)) as IntakeState | undefined) ?? { seq: 0, copied: 0 };
   }
 
   setIntake(list: string, state: IntakeState): void {
-    this.#transaction(() => this.#writeIntake(list, state));
+    this.transaction(() => this.#writeIntake(list, state));
   }
 
   #writeIntake(list: string, { seq, copied }: IntakeState): void {
-    this.#sql("INSERT OR REPLACE INTO intake VALUES (?, ?, ?)").run(list, seq, copied);
+    this.sql("INSERT OR REPLACE INTO intake VALUES (?, ?, ?)").run(list, seq, copied);
   }
 
   unread(list: string, sink: string, after: number, limit: number): { id: number; records: number }[] {
-    const select = this.#sql(
+    const select = this.sql(
       `SELECT id, records FROM chunk WHERE list = ? AND id > ?
        AND NOT EXISTS (SELECT 1 FROM done WHERE chunk = id AND sink = ?) ORDER BY id LIMIT ?`,
     );
-    return this.#naming(() => select.all(list, after, sink, limit)) as { id: number; records: number }[];
-  }
-
-  /** The end of each record; null: no such chunk. */
-  ends(id: number): Uint32Array | null {
-    const blob = this.#naming(() => this.#sql("SELECT ends FROM chunk WHERE id = ?").pluck().get(id));
-    return blob === undefined ? null : new Uint32Array(Uint8Array.from(blob as Buffer).buffer);
-  }
-
-  data(id: number, start: number, bytes: number): Buffer | null {
-    const select = this.#sql("SELECT substr(data, ?, ?) FROM chunk WHERE id = ?").pluck();
-    return (this.#naming(() => select.get(start + 1, bytes, id)) as Buffer | undefined) ?? null;
+    return this.naming(() => select.all(list, after, sink, limit)) as { id: number; records: number }[];
   }
 
   /** How many were not done before. */
   markDone(sink: string, ids: readonly number[]): number {
     // Only what is there: a mark of a deleted chunk would stay for ever.
-    const insert = this.#sql("INSERT OR IGNORE INTO done SELECT id, ? FROM chunk WHERE id = ?");
-    return this.#transaction(() => ids.reduce((sum, id) => sum + insert.run(sink, id).changes, 0));
+    const insert = this.sql("INSERT OR IGNORE INTO done SELECT id, ? FROM chunk WHERE id = ?");
+    return this.transaction(() => ids.reduce((sum, id) => sum + insert.run(sink, id).changes, 0));
   }
 
   /** Deletes what all registered sinks of this kind are done with, of these chunks or (null) of all of the list. */
   deleteDone(list: string, kind: Kind, candidates: ReadonlySet<number> | null): number {
-    const count = this.#sql("SELECT count(*) FROM sink WHERE reads = ?").pluck();
-    const sinks = this.#naming(() => count.get(kind)) as number;
+    const count = this.sql("SELECT count(*) FROM sink WHERE reads = ?").pluck();
+    const sinks = this.naming(() => count.get(kind)) as number;
     if (sinks === 0 || candidates?.size === 0) return 0;
     const rule = `(SELECT count(*) FROM done JOIN sink ON sink.name = done.sink AND sink.reads = ?
       WHERE done.chunk = chunk.id) = ?`;
     const ids =
       candidates === null
-        ? (this.#naming(() =>
-            this.#sql(`SELECT id FROM chunk WHERE list = ? AND ${rule}`).pluck().all(list, kind, sinks),
+        ? (this.naming(() =>
+            this.sql(`SELECT id FROM chunk WHERE list = ? AND ${rule}`).pluck().all(list, kind, sinks),
           ) as number[])
         : [...candidates];
-    const deleteChunk = this.#sql(`DELETE FROM chunk WHERE id = ? AND ${rule}`);
-    const deleteMarks = this.#sql("DELETE FROM done WHERE chunk = ?");
-    const swept = this.#transaction(() => {
+    const deleteChunk = this.sql(`DELETE FROM chunk WHERE id = ? AND ${rule}`);
+    const deleteMarks = this.sql("DELETE FROM done WHERE chunk = ?");
+    const swept = this.transaction(() => {
       let n = 0;
       for (const id of ids) {
         if (deleteChunk.run(id, kind, sinks).changes === 0) continue;
@@ -124,109 +101,71 @@ export class SqliteStore {
       }
       return n;
     });
-    if (swept > 0) this.#naming(() => this.#db.pragma(`incremental_vacuum(${VACUUM_PAGES})`));
+    if (swept > 0) this.shrink();
     return swept;
   }
 
   backlog(list: string, sink: string): { chunks: number; records: number; oldest: number | null } {
-    const select = this.#sql(
+    const select = this.sql(
       `SELECT count(*) AS chunks, ifnull(sum(records), 0) AS records, min(at) AS oldest FROM chunk WHERE list = ?
        AND NOT EXISTS (SELECT 1 FROM done WHERE chunk = id AND sink = ?)`,
     );
-    return this.#naming(() => select.get(list, sink)) as { chunks: number; records: number; oldest: number | null };
+    return this.naming(() => select.get(list, sink)) as { chunks: number; records: number; oldest: number | null };
   }
 
   usage(): { bytes: number; records: number } {
-    const select = this.#sql("SELECT ifnull(sum(bytes), 0) AS bytes, ifnull(sum(records), 0) AS records FROM chunk");
-    return this.#naming(() => select.get()) as { bytes: number; records: number };
+    const select = this.sql("SELECT ifnull(sum(bytes), 0) AS bytes, ifnull(sum(records), 0) AS records FROM chunk");
+    return this.naming(() => select.get()) as { bytes: number; records: number };
   }
 
   writeSinks(sinks: readonly SinkEntry[]): void {
-    const insert = this.#sql("INSERT OR REPLACE INTO sink (name, fingerprint, seen, reads) VALUES (?, ?, ?, ?)");
+    const insert = this.sql("INSERT OR REPLACE INTO sink (name, fingerprint, seen, reads) VALUES (?, ?, ?, ?)");
     const now = Date.now();
-    this.#transaction(() => {
+    this.transaction(() => {
       for (const { name, fingerprint, reads = "analytics" } of sinks) insert.run(name, fingerprint, now, reads);
     });
   }
 
   sinks(): KnownSink[] {
-    return this.#naming(() => this.#sql("SELECT name, fingerprint, seen FROM sink").all()) as KnownSink[];
+    return this.naming(() => this.sql("SELECT name, fingerprint, seen FROM sink").all()) as KnownSink[];
   }
 
   forgetSink(name: string): void {
-    this.#transaction(() => {
-      this.#sql("DELETE FROM sink WHERE name = ?").run(name);
-      this.#sql("DELETE FROM done WHERE sink = ?").run(name);
+    this.transaction(() => {
+      this.sql("DELETE FROM sink WHERE name = ?").run(name);
+      this.sql("DELETE FROM done WHERE sink = ?").run(name);
     });
   }
 
   /** A letter written twice stays one. */
   writeLetters(list: string, letters: readonly NewLetter[]): void {
     if (letters.length === 0) return;
-    const insert = this.#sql(
+    const insert = this.sql(
       `INSERT OR IGNORE INTO letter (list, sink, chunk, position, reason, at, raw) VALUES (?, ?, ?, ?, ?, ?, ?)`,
     );
     const at = Date.now();
-    this.#durably(() => {
+    this.durably(() => {
       for (const { sink, chunk, index, reason, raw } of letters) insert.run(list, sink, chunk, index, reason, at, raw);
     });
   }
 
   countLetters(list: string, sink: string): { records: number; bytes: number } {
-    const select = this.#sql(
+    const select = this.sql(
       "SELECT count(*) AS records, ifnull(sum(length(raw)), 0) AS bytes FROM letter WHERE list = ? AND sink = ?",
     );
-    return this.#naming(() => select.get(list, sink)) as { records: number; bytes: number };
+    return this.naming(() => select.get(list, sink)) as { records: number; bytes: number };
   }
 
   readLetters(list: string, after: number, limit: number): DeadLetter[] {
-    const select = this.#sql(
+    const select = this.sql(
       `SELECT CAST(id AS TEXT) AS id, sink, chunk, position AS "index", reason, at, raw FROM letter
        WHERE list = ? AND letter.id > ? ORDER BY letter.id LIMIT ?`,
     );
-    return this.#naming(() => select.all(list, after, limit)) as DeadLetter[];
+    return this.naming(() => select.all(list, after, limit)) as DeadLetter[];
   }
 
   dropLetters(list: string, ids: readonly number[]): number {
-    const remove = this.#sql("DELETE FROM letter WHERE list = ? AND id = ?");
-    return this.#transaction(() => ids.reduce((sum, id) => sum + remove.run(list, id).changes, 0));
-  }
-
-  close(): void {
-    this.#db.close();
-  }
-
-  /**
-   * Synced before it returns. The rest need not be: a mark that a power cut undoes is a redelivery, and the write-ahead
-   * log is replayed in order, so that no mark can outlive the letter or the chunk before it.
-   */
-  #durably<T>(work: () => T): T {
-    this.#sync("FULL");
-    try {
-      return this.#transaction(work);
-    } finally {
-      this.#sync("NORMAL");
-    }
-  }
-
-  #sync(level: "FULL" | "NORMAL"): void {
-    this.#db.pragma(`synchronous = ${level}`);
-  }
-
-  #transaction<T>(work: () => T): T {
-    return this.#naming(() => this.#db.transaction(work).immediate());
-  }
-
-  #naming<T>(work: () => T): T {
-    return naming(this.file, work);
-  }
-
-  #sql(text: string): Statement<unknown[]> {
-    let statement = this.#statements.get(text);
-    if (statement === undefined) {
-      statement = this.#db.prepare(text);
-      this.#statements.set(text, statement);
-    }
-    return statement;
+    const remove = this.sql("DELETE FROM letter WHERE list = ? AND id = ?");
+    return this.transaction(() => ids.reduce((sum, id) => sum + remove.run(list, id).changes, 0));
   }
 }

@@ -1,11 +1,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { defineSink, Type } from "@sluice/sdk";
+import { type AggregateGroup, Aggregation } from "@sluice/sdk/aggregate";
 import type { RecordInput } from "@sluice/sdk/record";
 import { conformance, formatConformance, type OpenSink, open } from "@sluice/sdk/testing";
 import Sqlite from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { Until } from "../database/database.ts";
+import { sqliteDialect } from "../database/sqlite/dialect.ts";
+import { AggregateGather } from "./gather.ts";
+import { GatherSize } from "./gather-size.ts";
 import { aggregateSinks } from "./sinks.ts";
+import type { AggregateStore } from "./store.ts";
 import { type TestDatabase, useDatabases } from "./testing/databases.ts";
 
 const [sqlAggregate, graphAggregate, mcpAggregate] = aggregateSinks;
@@ -345,6 +352,54 @@ describe.each(useDatabases())("$name", (database) => {
     // SQLite's own numbers come as doubles.
     expect(Number(total.counter_total_latency)).toBe(2 ** 63);
   });
+
+  test("a table that somebody drops is made again", async () => {
+    await empty(database, "tyk_aggregated");
+    const sink = await open(sqlAggregate!, database.config);
+    await database.query("DROP TABLE tyk_aggregated");
+    sink.deliver(ORDERS);
+    await settle(sink);
+    await sink.close();
+    expect((await table(database, "tyk_aggregated")).size).toBe(14);
+  });
+});
+
+test("a gather that is late comes again in smaller ones", async () => {
+  const size = new GatherSize();
+  const written: number[] = [];
+  let slow = true;
+  const store = {
+    database: { dialect: sqliteDialect, query: async () => ({ rows: [], changed: 0 }) },
+    // Takes 3,000 rows by a deadline.
+    async write(groups: AggregateGroup[], until: Until) {
+      const rows = groups.reduce((sum, group) => sum + group.size, 0);
+      if (slow && rows > 3000) await new Promise((_, reject) => until.signal.addEventListener("abort", reject));
+      written.push(rows);
+    },
+  } as unknown as AggregateStore;
+  const definition = defineSink({
+    type: "late",
+    config: Type.Object({}),
+    open: async () => ({
+      gather: () => new AggregateGather({ store, sink: "s", size, give: () => {} }, new Aggregation({ kind: "rest" })),
+    }),
+  });
+  const sink = await open(definition, {});
+  for (let chunk = 0; chunk < 8; chunk++) {
+    const records = Array.from({ length: 1000 }, (_, i) => ({
+      orgId: "o",
+      responseCode: 200,
+      apiKey: `${chunk}-${i}`,
+    }));
+    sink.deliver(records);
+  }
+  await sink.clock.advance(2000);
+  await sink.clock.advance(60_000);
+  await settle(sink);
+  expect(Math.max(...written)).toBeLessThanOrEqual(3001);
+  slow = false;
+  for (let i = 0; i < 10; i++) size.written();
+  expect(size.most).toBe(100_000);
 });
 
 test("sql_aggregate keeps the promises of a sink, and counts nothing twice", async () => {

@@ -4,6 +4,7 @@ import { openDatabase } from "../database/open.ts";
 import { connectionSettings } from "../database/settings.ts";
 import { dropMarks } from "../watermarks/table.ts";
 import { AggregateGather } from "./gather.ts";
+import { GatherSize } from "./gather-size.ts";
 import { AggregateStore } from "./store.ts";
 
 const config = Type.Object({
@@ -35,8 +36,8 @@ const config = Type.Object({
 const HOUR_MS = 3_600_000;
 /** A chunk that was delivered does not come again after so long. */
 const KEEP_MARKS_SECONDS = 14 * 86_400;
-/** Aggregations that are kept for their memory: one is filled while another is written. */
-const SPARE = 2;
+/** What a written aggregation may have grown to, to be used again for its memory. */
+const MOST_SPARE_BYTES = 64 << 20;
 
 /** Adds records up by hour, organisation (or API) and dimension. */
 const aggregate = (type: string, kind: AggregateKind) =>
@@ -71,13 +72,21 @@ const aggregate = (type: string, kind: AggregateKind) =>
           ignoreTagPrefixes: config.ignore_tag_prefix_list,
         }),
       };
-      const spare: Aggregation[] = [];
-      const done = (aggregation: Aggregation) => {
-        aggregation.clear();
-        if (spare.length < SPARE) spare.push(aggregation);
+      // One is filled while another is written.
+      let spare: Aggregation | null = null;
+      const take = () => {
+        const aggregation = spare ?? new Aggregation(rules);
+        spare = null;
+        return aggregation;
       };
+      const give = (aggregation: Aggregation) => {
+        if (aggregation.bytes > MOST_SPARE_BYTES) return;
+        aggregation.clear();
+        spare = aggregation;
+      };
+      const place = { store, sink: name, size: new GatherSize(), give };
       return {
-        gather: () => new AggregateGather(store, name, spare.pop() ?? new Aggregation(rules), done),
+        gather: () => new AggregateGather(place, take()),
         async close() {
           await Promise.all([indexed, database.close()]);
         },

@@ -52,6 +52,20 @@ export class AggregateStore {
     until: Until,
     also: (session: Session) => Promise<void>,
   ): Promise<void> {
+    try {
+      await this.#write(groups, until, also);
+    } catch (error) {
+      // Somebody may have dropped a table: the next try looks.
+      this.#ready.clear();
+      throw error;
+    }
+  }
+
+  async #write(
+    groups: readonly AggregateGroup[],
+    until: Until,
+    also: (session: Session) => Promise<void>,
+  ): Promise<void> {
     const days = byDay(groups, this.#options.daily);
     const tables: [Table, Place[]][] = [];
     // Ahead: MySQL commits what is open when a table is made.

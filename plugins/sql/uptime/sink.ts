@@ -1,10 +1,12 @@
 import { type Batch, type Call, defineSink, type Gather, Type, type UptimeRecord } from "@sluice/sdk";
+import { checkDatabase } from "../database/check.ts";
 import { openDatabase } from "../database/open.ts";
 import { connectionSettings } from "../database/settings.ts";
 import { Seen } from "../watermarks/seen.ts";
 import { dropMarks } from "../watermarks/table.ts";
 import { UptimeCounters } from "./counters.ts";
 import { UptimeStore } from "./store.ts";
+import { UPTIME_TABLE } from "./table.ts";
 
 /** So many counters are written before more are made. */
 const MOST_COUNTERS = 20_000;
@@ -18,6 +20,7 @@ export const uptimeSink = defineSink({
   reads: "uptime",
   decodes: false,
   config: Type.Object({ ...connectionSettings }),
+  check: ({ config }) => checkDatabase(config, UPTIME_TABLE),
   async open({ config, name, every }) {
     const database = await openDatabase(config);
     const store = new UptimeStore(database, config.batch_size || 1000);

@@ -133,6 +133,18 @@ for (const [name, start] of Object.entries(PLACES)) {
       ]);
     });
 
+    test("a dry run says what it finds and makes nothing", async () => {
+      const check = () => uptimeSink.check!({ config: { ...place.settings, mysql: {} } } as never);
+      const files = name === "SQLite";
+      if (!files)
+        expect(await check()).toBe(
+          `${name === "MariaDB" ? "MySQL" : name} answers, the table tyk_uptime_analytics will be made`,
+        );
+      expect(await tables()).toEqual([]);
+      await use();
+      expect(await check()).toMatch(files ? /uptime.db can be written$/ : /tyk_uptime_analytics is there$/);
+    });
+
     test("each report is counted in its own hour; statistics that are no result only name their URL", async () => {
       const sink = await use();
       const records = [

@@ -49,13 +49,13 @@ export function reportOf({ config, problems, hidden, source }: Loaded, trials: r
 
 type LoadedWithSecrets = Awaited<ReturnType<typeof readConfiguration>>;
 
-async function tryAll({ config, secrets, stores, placeOf }: LoadedWithSecrets): Promise<Trial[]> {
+async function tryAll({ config, secrets, placeOf }: LoadedWithSecrets): Promise<Trial[]> {
   const { log, sinks, health } = config;
   const readsUptime = sinks.some(({ reads }) => reads === "uptime");
   const server = log.engine === "redis" ? log : log.redis;
   const [redis, faults, ...rest] = await Promise.all([
     server && checkRedis(server, log.engine, readsUptime, placeOf("analytics_storage_config")),
-    secrets.check(stores),
+    secrets.check(),
     ...sinks.map((sink) => checkSink(sink, placeOf(`pumps.${sink.name}`))),
     checkHealth(health, placeOf("health_check_endpoint_port")),
   ]);

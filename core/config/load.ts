@@ -69,7 +69,9 @@ const ERROR: Scope = { severity: "error" };
  * TYK_PMP_TEMPORAL_STORAGE_.
  */
 export function loadConfig(options: LoadOptions): Loaded {
-  const draft = new Draft(options.secrets ?? new Secrets(options.env));
+  const secrets = options.secrets ?? new Secrets(options.env);
+  secrets.begin();
+  const draft = new Draft(secrets);
   const variables = new Variables(options.env);
   const source = readSource(options.file, options.cwd, variables, draft);
   const conf = readConf(source, variables, draft);
@@ -138,7 +140,7 @@ export function loadConfig(options: LoadOptions): Loaded {
 
 /**
  * The configuration with its secrets: read, fetched, and read again until nothing is left to ask for. Give the same
- * `secrets` again to read a file that has changed.
+ * `secrets` again, refreshed, to read a file that has changed.
  */
 export async function readConfig(options: LoadOptions): Promise<Loaded & { secrets: Secrets }> {
   const secrets = options.secrets ?? new Secrets(options.env);

@@ -309,9 +309,9 @@ describe("rotation", () => {
     const v = { type: "hashicorp_vault", config: { address: server.address, token: "root", max_retries: 0 } };
     const loaded = await load("$kv{v:secret/a#url}$kv{v:secret/b#url}", { v });
     expect(loaded.connection).toBe("onesame");
-    expect(await loaded.secrets.refresh(loaded.stores)).toEqual([]);
+    expect(await loaded.secrets.refresh()).toEqual([]);
     secrets.a = { url: "two" };
-    expect(await loaded.secrets.refresh(loaded.stores)).toEqual(["$kv{v:secret/a#url}"]);
+    expect(await loaded.secrets.refresh()).toEqual(["$kv{v:secret/a#url}"]);
     const again = await readConfig({
       env: {},
       cwd: join(folder, String(count - 1)),
@@ -321,8 +321,21 @@ describe("rotation", () => {
     expect(again.config.sinks[1]).toMatchObject({ config: { connection_string: "twosame" } });
     delete secrets.a;
     const failed: string[] = [];
-    expect(await loaded.secrets.refresh(loaded.stores, (text) => failed.push(text))).toEqual([]);
+    expect(await loaded.secrets.refresh((text) => failed.push(text))).toEqual([]);
     expect(failed).toEqual(["$kv{v:secret/a#url}"]);
+  });
+
+  test("what is no longer referred to is not read any more, and a required store is tried again", async () => {
+    const server = await started(vault({ a: { url: "one" } }));
+    const v = { type: "hashicorp_vault", required: true, config: { address: server.address, token: "root" } };
+    const loaded = await load("kv://v/secret/a#url", { v });
+    const cwd = join(folder, String(count - 1));
+    writeFileSync(join(cwd, "pump.conf"), JSON.stringify({ kv: { stores: { v } }, pumps: { csv: {} } }));
+    await readConfig({ env: {}, cwd, lockFile, secrets: loaded.secrets });
+    server.requests.length = 0;
+    expect(await loaded.secrets.refresh()).toEqual([]);
+    await readConfig({ env: {}, cwd, lockFile, secrets: loaded.secrets });
+    expect(server.requests).toEqual(["GET /v1/auth/token/lookup-self"]);
   });
 
   test("a watch calls back until it is ended", async () => {
@@ -331,7 +344,7 @@ describe("rotation", () => {
     const loaded = await load("kv://e/A", { e: env }, {}, variables);
     variables.APP_A = `${data.A}2`;
     const changed = await new Promise<string[]>((resolve, reject) => {
-      const end = loaded.secrets.watch(loaded.stores, 5, {
+      const end = loaded.secrets.watch(5, {
         changed(references) {
           end();
           resolve(references);

@@ -1,5 +1,4 @@
 import type { Environment } from "../variables.ts";
-import { openStore } from "./open.ts";
 import { type Reference, readPointer } from "./reference.ts";
 import { SecretError, type Store } from "./store.ts";
 import type { StoreSettings } from "./stores.ts";
@@ -8,15 +7,16 @@ import type { StoreSettings } from "./stores.ts";
 export type Answer = { value: string } | { error: SecretError };
 
 /**
- * The secrets that a configuration refers to. Reading it asks for them (`read`), `fetch` brings them, and the next reading
- * has them: so only what counts is ever fetched, and settings of one store may come from another.
+ * The secrets that a configuration refers to. Reading it asks for them (`begin`, `read`), `fetch` brings them, and the next
+ * reading has them: so only what counts is ever fetched, and settings of one store may come from another.
  */
 export class Secrets {
   readonly #env: Environment;
-  #wanted = new Map<string, Reference>();
+  /** As of the last reading. */
+  #stores: readonly StoreSettings[] = [];
+  /** What the last reading asked for. */
+  #asked = new Map<string, Reference>();
   #answers = new Map<string, Answer>();
-  /** References that were answered, for a refresh. */
-  #known = new Map<string, Reference>();
   /** Of required stores, which nothing needs to refer to. */
   #faults = new Map<string, SecretError | undefined>();
 
@@ -24,11 +24,15 @@ export class Secrets {
     this.#env = env;
   }
 
+  /** A configuration is read from its beginning. */
+  begin(): void {
+    this.#asked.clear();
+  }
+
   /** Undefined: not known yet, and asked for now. */
   read(reference: Reference): Answer | undefined {
-    const answer = this.#answers.get(reference.text);
-    if (answer === undefined) this.#wanted.set(reference.text, reference);
-    return answer;
+    this.#asked.set(reference.text, reference);
+    return this.#answers.get(reference.text);
   }
 
   /** Why a required store cannot be used, once that was tried. */
@@ -38,9 +42,9 @@ export class Secrets {
 
   /** Brings what was asked for and tries the required stores; false: there was nothing to do. Never throws. */
   async fetch(stores: readonly StoreSettings[]): Promise<boolean> {
+    this.#stores = stores;
     const untried = stores.filter((one) => one.required && !one.waits && !this.#faults.has(one.name));
-    const wanted = [...this.#wanted.values()];
-    this.#wanted.clear();
+    const wanted = [...this.#asked.values()].filter(({ text }) => !this.#answers.has(text));
     if (wanted.length + untried.length === 0) return false;
     const byName = new Map(stores.map((one) => [one.name, one]));
     const ready = wanted.filter(({ store }) => byName.get(store)?.waits !== true);
@@ -52,25 +56,22 @@ export class Secrets {
       ...(stuck ? wanted : ready).map(async (reference) => {
         const answer = stuck ? { error: CIRCLE } : await this.#answer(reference, byName, once);
         this.#answers.set(reference.text, answer);
-        this.#known.set(reference.text, reference);
       }),
     ]);
     return true;
   }
 
   /**
-   * Reads every secret anew; gives the references whose values have changed. One that cannot be read now keeps its value
-   * and is told to `failed`. What the new values mean shows the next reading of the configuration.
+   * Reads every secret of the last reading anew; gives the references whose values have changed. One that cannot be read now
+   * keeps its value and is told to `failed`. What the new values mean shows the next reading.
    */
-  async refresh(
-    stores: readonly StoreSettings[],
-    failed: (reference: string, error: SecretError) => void = () => {},
-  ): Promise<string[]> {
-    const byName = new Map(stores.map((one) => [one.name, one]));
+  async refresh(failed: (reference: string, error: SecretError) => void = () => {}): Promise<string[]> {
+    this.#faults.clear();
+    const byName = new Map(this.#stores.map((one) => [one.name, one]));
     const once = new Map<string, Promise<string>>();
     const changed: string[] = [];
     await Promise.all(
-      [...this.#known].map(async ([text, reference]) => {
+      [...this.#asked].map(async ([text, reference]) => {
         const answer = await this.#answer(reference, byName, once);
         const present = this.#answers.get(text);
         if ("error" in answer) {
@@ -85,7 +86,6 @@ export class Secrets {
 
   /** Refreshes each `ms` until the returned function is called; `changed` hears of new values only. */
   watch(
-    stores: readonly StoreSettings[],
     ms: number,
     on: { changed(references: string[]): void; failed(reference: string, error: SecretError): void },
   ): () => void {
@@ -93,7 +93,7 @@ export class Secrets {
     let timer: NodeJS.Timeout;
     const wait = () => {
       timer = setTimeout(async () => {
-        const changed = await this.refresh(stores, (text, error) => !ended && on.failed(text, error));
+        const changed = await this.refresh((text, error) => !ended && on.failed(text, error));
         if (ended) return;
         if (changed.length > 0) on.changed(changed);
         wait();
@@ -107,8 +107,8 @@ export class Secrets {
   }
 
   /** Whether each store can be used, by name. */
-  async check(stores: readonly StoreSettings[]): Promise<Map<string, SecretError | undefined>> {
-    return new Map(await Promise.all(stores.map(async (one) => [one.name, await this.#fault(one)] as const)));
+  async check(): Promise<Map<string, SecretError | undefined>> {
+    return new Map(await Promise.all(this.#stores.map(async (one) => [one.name, await this.#fault(one)] as const)));
   }
 
   async #answer(
@@ -143,7 +143,7 @@ export class Secrets {
   }
 
   async #get(settings: StoreSettings, path: string): Promise<string> {
-    const { store, local } = this.#open(settings);
+    const { store, local } = await this.#open(settings);
     // A remote store is asked for the secret itself.
     if (local) await store.check();
     return store.get(path);
@@ -151,7 +151,8 @@ export class Secrets {
 
   async #fault(settings: StoreSettings): Promise<SecretError | undefined> {
     try {
-      await this.#open(settings).store.check();
+      const { store } = await this.#open(settings);
+      await store.check();
       return undefined;
     } catch (error) {
       if (error instanceof SecretError) return error;
@@ -159,7 +160,7 @@ export class Secrets {
     }
   }
 
-  #open({ store, name }: StoreSettings): { store: Store; local: boolean } {
+  async #open({ store, name }: StoreSettings): Promise<{ store: Store; local: boolean }> {
     if (store === null) {
       throw new SecretError(
         "SLUICE_SECRET_STORE",
@@ -167,6 +168,8 @@ export class Secrets {
         "See its own problem.",
       );
     }
+    // Most configurations have none, and what speaks to them is much to load.
+    const { openStore } = await import("./open.ts");
     return { store: openStore(store, this.#env), local: !store.type.startsWith("hashicorp") };
   }
 }

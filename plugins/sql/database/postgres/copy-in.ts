@@ -2,8 +2,9 @@ import type { Connection, Submittable } from "pg";
 
 /** Of pg's connection: its types leave out what is below the query. */
 interface Wire {
-  readonly stream: { write(bytes: Uint8Array): boolean; cork(): void; uncork(): void };
+  readonly stream: { write(bytes: Uint8Array): boolean };
   query(text: string): void;
+  sendCopyFail(reason: string): void;
 }
 
 const COPY_DATA = 0x64;
@@ -15,36 +16,43 @@ const COPY_DONE = Uint8Array.from([0x63, 0, 0, 0, 4]);
  */
 export class CopyIn implements Submittable {
   readonly #sql: string;
-  readonly #pieces: readonly Uint8Array[];
-  readonly #settle: (error: Error | null) => void;
-  #error: Error | null = null;
+  readonly #pieces: Iterable<Uint8Array>;
+  readonly #settle: (error: unknown) => void;
+  #failed = false;
+  /** What making a piece has thrown. */
+  #cause: unknown;
 
-  private constructor(sql: string, pieces: readonly Uint8Array[], settle: (error: Error | null) => void) {
+  private constructor(sql: string, pieces: Iterable<Uint8Array>, settle: (error: unknown) => void) {
     this.#sql = sql;
     this.#pieces = pieces;
     this.#settle = settle;
   }
 
-  /** Resolves when the server has taken all rows. `pieces` are read until then. */
-  static run(client: { query(copy: CopyIn): unknown }, sql: string, pieces: readonly Uint8Array[]): Promise<void> {
+  /** Resolves when the server has taken all rows. Each piece is sent as soon as it is made, and read until the end. */
+  static run(client: { query(copy: CopyIn): unknown }, sql: string, pieces: Iterable<Uint8Array>): Promise<void> {
     return new Promise((resolve, reject) => {
-      client.query(new CopyIn(sql, pieces, (error) => (error ? reject(error) : resolve())));
+      client.query(new CopyIn(sql, pieces, (error) => (error === null ? resolve() : reject(error))));
     });
   }
 
   submit(connection: Connection): void {
-    const { stream } = connection as unknown as Wire;
-    stream.cork();
-    (connection as unknown as Wire).query(this.#sql);
-    for (const piece of this.#pieces) {
-      const head = Buffer.allocUnsafe(5);
-      head[0] = COPY_DATA;
-      head.writeInt32BE(piece.length + 4, 1);
-      stream.write(head);
-      stream.write(piece);
+    const wire = connection as unknown as Wire;
+    const { stream } = wire;
+    wire.query(this.#sql);
+    try {
+      for (const piece of this.#pieces) {
+        const head = Buffer.allocUnsafe(5);
+        head[0] = COPY_DATA;
+        head.writeInt32BE(piece.length + 4, 1);
+        stream.write(head);
+        stream.write(piece);
+      }
+    } catch (error) {
+      this.#cause = error;
+      wire.sendCopyFail("the rows cannot be made");
+      return;
     }
     stream.write(COPY_DONE);
-    stream.uncork();
   }
 
   handleCopyInResponse(): void {}
@@ -53,11 +61,11 @@ export class CopyIn implements Submittable {
 
   /** After the server's error its ReadyForQuery still comes, but pg does not tell us of it. */
   handleError(error: Error): void {
-    this.#error = error;
-    this.#settle(error);
+    this.#failed = true;
+    this.#settle(this.#cause ?? error);
   }
 
   handleReadyForQuery(): void {
-    if (!this.#error) this.#settle(null);
+    if (!this.#failed) this.#settle(null);
   }
 }

@@ -1,5 +1,5 @@
 import type { Value } from "../database.ts";
-import { quoteTable, type Table } from "../dialect.ts";
+import { type ColumnType, quoteTable, type Table } from "../dialect.ts";
 import { postgresDialect } from "./dialect.ts";
 
 /**
@@ -18,23 +18,23 @@ export function insertColumns(table: Table, columns: readonly (readonly Value[])
       values.push(first!);
       return cast;
     }
-    values.push(arrayText(list));
+    values.push(arrayText(list, NUMBERS.has(type)));
     arrays.push(`${cast}[]`);
     names.push(`c${i}`);
     return `c${i}`;
   });
-  // One row has no arrays at all.
+  // Rows differ at least in their keys: without arrays there is one.
   const from = arrays.length === 0 ? "" : ` FROM unnest(${arrays.join(",")}) AS lists(${names.join(",")})`;
   const into = table.columns.map(({ name }) => postgresDialect.quote(name)).join(",");
   const sql = `INSERT INTO ${quoteTable(postgresDialect, table.name)} (${into}) SELECT ${selected.join(",")}${from}`;
   return { sql, values };
 }
 
+const NUMBERS: ReadonlySet<ColumnType> = new Set(["integer", "unsigned", "float"]);
 const SPECIAL = /["\\]/;
 
-function arrayText(list: readonly Value[]): string {
-  if (list.every((value) => typeof value === "number")) return `{${list.join(",")}}`;
-  return `{${list.map(elementText).join(",")}}`;
+function arrayText(list: readonly Value[], numbers: boolean): string {
+  return `{${(numbers ? list : list.map(elementText)).join(",")}}`;
 }
 
 function elementText(value: Value): string {

@@ -69,9 +69,18 @@ interface Pending {
   caller: { resolve(result: RangeResult): void; reject(error: unknown): void } | null;
 }
 
+/** Elements asked for while no element's size is known. */
+const BLIND = 16;
+/** Protocol bytes and offsets of one element in a slab. */
+const OVERHEAD = 20;
 const SCRATCH_BYTES = 64 * 1024;
 const EMPTY = new Uint8Array(0);
 const NO_OFFSETS = new Uint32Array(0);
+
+/** How many elements of about `mean` bytes (0: not known) fit a slab. */
+export function fitting(slab: SharedArrayBuffer, mean: number): number {
+  return mean > 0 ? Math.max(1, Math.floor(slab.byteLength / (mean * 1.01 + OVERHEAD))) : BLIND;
+}
 
 export function openBulkReader(options: BulkReaderOptions): BulkReader {
   return new Reader(options);

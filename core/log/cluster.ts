@@ -44,25 +44,24 @@ export function openCluster(config: RedisLogConfig, openNodeAt: (address: Addres
     return member.node;
   };
 
-  /** Asks one node after the other, connected ones first, where the slots are. */
+  const ask = async (node: RedisNode) => {
+    await node.connect();
+    return parseSlots(await node.send("CLUSTER", ["SLOTS"], node.where), node.address!);
+  };
+
+  /** Asks where the slots are: connected nodes one after the other, then all others at once. */
   const look = async () => {
     lookedAt = performance.now();
-    const seeds = config.nodes.filter((address) => !members.has(formatAddress(address))).map(nodeAt);
-    const nodes = [...[...members.values()].map(({ node }) => node), ...seeds];
-    const inReach = (node: RedisNode) => node.connectedAt !== null;
-    let failure: unknown;
-    for (const node of new Set([...nodes.filter(inReach), ...nodes])) {
-      if (closed) return;
-      try {
-        await node.connect();
-        const reply = await node.send("CLUSTER", ["SLOTS"], node.where);
-        adopt(parseSlots(reply, node.address!));
-        return;
-      } catch (error) {
-        if (failure === undefined || !isLogError(error, LOG_ERROR_CODES.unavailable)) failure = error;
-      }
+    for (const { node } of [...members.values()].filter((member) => member.node.connectedAt !== null)) {
+      const ranges = await ask(node).catch(() => null);
+      if (ranges !== null) return adopt(ranges);
     }
-    throw failure ?? unavailable(where);
+    for (const address of config.nodes) nodeAt(address);
+    const all = [...members.values()].map(({ node }) => ask(node));
+    const answer = await Promise.any(all).catch(({ errors }: AggregateError) => {
+      throw errors.find((error) => !isLogError(error, LOG_ERROR_CODES.unavailable)) ?? errors[0] ?? unavailable(where);
+    });
+    adopt(answer);
   };
 
   const adopt = (ranges: ReturnType<typeof parseSlots>) => {

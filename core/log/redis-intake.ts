@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { RedisLogConfig } from "../config/config.ts";
+import { fitting } from "./bulk-reader.ts";
 import type { Connection } from "./connection.ts";
 import { cut } from "./cut.ts";
 import { isLogError, LOG_ERROR_CODES, LogError, unavailable } from "./errors.ts";
@@ -8,11 +9,7 @@ import { openLink } from "./link.ts";
 import type { Intake } from "./sqlite-list.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
-/** Protocol bytes and offsets of one record in a slab. */
-const RECORD_OVERHEAD = 20;
 const LEAST_SLAB = 1 << 20;
-/** Elements asked for while no record's size is known. */
-const BLIND = 16;
 /** Chunks of one page: each page is one sync of the disk. */
 const PAGE_CHUNKS = 4;
 /** A rewound Redis may hold again what was taken off it so many claims ago, at most. */
@@ -146,8 +143,7 @@ class Source {
   async page(key: string, from: number, most: number, limits: Limits): Promise<Uint8Array[]> {
     const { reader } = this.connection;
     let slab = (this.#slab ??= new SharedArrayBuffer(Math.max(LEAST_SLAB, limits.chunkBytes)));
-    const fitting = this.#mean > 0 ? Math.floor(slab.byteLength / (this.#mean * 1.1 + RECORD_OVERHEAD)) : BLIND;
-    const count = Math.max(1, Math.min(most, fitting, PAGE_CHUNKS * limits.chunkRecords));
+    const count = Math.min(most, fitting(slab, this.#mean), PAGE_CHUNKS * limits.chunkRecords);
     let result = await reader.range({ key, from, count, slab, mean: Math.max(this.#mean, 64) });
     if (result.received > 0 && result.fitted === 0) {
       slab = new SharedArrayBuffer(result.need);

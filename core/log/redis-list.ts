@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Wire } from "@sluice/sdk";
+import { fitting } from "./bulk-reader.ts";
 import type { Connection, Reply } from "./connection.ts";
 import { LogError, unavailable } from "./errors.ts";
 import { type GatewayList, keysOf, kindOf, type ListKeys } from "./keys.ts";
@@ -29,12 +30,8 @@ const BLOCK_CHUNKS = 1000;
 const IDS = 500;
 /** Entries looked at in one XPENDING of a takeover. */
 const PAGE = 100;
-/** Elements asked for while no record's size is known. */
-const BLIND = 16;
 /** Elements of one LRANGE, whatever a foreign descriptor says. */
 const MOST = 65_536;
-/** Protocol bytes and offsets of one record in a slab. */
-const RECORD_OVERHEAD = 20;
 
 export class RedisList implements ListLog {
   readonly name: string;
@@ -156,8 +153,7 @@ export class RedisList implements ListLog {
   async read(ref: ChunkRef, from: number, slab: SharedArrayBuffer): Promise<ReadResult> {
     const key = this.#blockKey(ref);
     const mean = this.#mean > 0 ? this.#mean : await this.#sampleMean(key);
-    const fitting = mean > 0 ? Math.floor(slab.byteLength / (mean * 1.01 + RECORD_OVERHEAD)) : BLIND;
-    const count = Math.max(1, Math.min(fitting, Math.max(1, ref.records - from), MOST));
+    const count = Math.min(fitting(slab, mean), Math.max(1, ref.records - from), MOST);
     const start = from - ref.records - ref.behind;
     const result = await this.#options.connection.reader.range({
       key,

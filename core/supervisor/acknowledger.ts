@@ -2,6 +2,8 @@ import type { ListLog } from "../log/log.ts";
 import type { Holding } from "./holding.ts";
 
 const RETRY_MS = 1000;
+/** A connection that was cut fails once. */
+const STUCK_FAILURES = 2;
 /** Acknowledgements of so many chunks of a list, or of so many ms, travel together. */
 const TOGETHER = 4;
 const GATHER_MS = 5;
@@ -23,6 +25,8 @@ interface Queue {
   gathering: NodeJS.Timeout | null;
   /** The log did not take it: until the next try. */
   retry: NodeJS.Timeout | null;
+  /** How often in a row it did not. */
+  failures: number;
 }
 
 /**
@@ -48,10 +52,12 @@ export class Acknowledger {
     return [...this.#queues.values()].flatMap(({ sending, waiting }) => [...sending, ...waiting]);
   }
 
-  /** How many of them the log did not take, and which wait for another try. */
+  /** How many of them the log did not take again and again. */
   get stuck(): number {
     let stuck = 0;
-    for (const { retry, waiting } of this.#queues.values()) if (retry !== null) stuck += waiting.length;
+    for (const { failures, sending, waiting } of this.#queues.values()) {
+      if (failures >= STUCK_FAILURES) stuck += sending.length + waiting.length;
+    }
     return stuck;
   }
 
@@ -59,7 +65,7 @@ export class Acknowledger {
     const { list } = holding;
     let queue = this.#queues.get(list);
     if (queue === undefined) {
-      queue = { waiting: [], sending: [], flushing: null, gathering: null, retry: null };
+      queue = { waiting: [], sending: [], flushing: null, gathering: null, retry: null, failures: 0 };
       this.#queues.set(list, queue);
     }
     queue.waiting.push(holding);
@@ -104,8 +110,10 @@ export class Acknowledger {
       }
       const refs = ready.map(({ ref }) => ref);
       await list.ack(this.#sink, refs);
+      queue.failures = 0;
       this.#events.acknowledged(ready);
     } catch (error) {
+      queue.failures++;
       queue.waiting = [...ready, ...holdings.slice(looked), ...queue.waiting];
       if (!this.#ended) queue.retry = setTimeout(() => void this.#flush(list, queue), RETRY_MS);
       this.#events.failed(error);

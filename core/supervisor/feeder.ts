@@ -9,6 +9,8 @@ import { CRASHES_UNTIL_ALONE } from "./suspects.ts";
 const LEASE_TRUST = 0.8;
 /** The log did not give a chunk: asked again after this, ms. */
 const READ_RETRY_MS = 500;
+/** One delay happens on a busy machine. */
+const STUCK_DELAYS = 2;
 /** Reads that are under way for one sink. */
 const READ_AHEAD = 4;
 
@@ -52,10 +54,10 @@ export class Feeder {
     return this.#todo.length;
   }
 
-  /** How many of them wait for the log, by whole chunks that it did not give. */
-  get delayed(): number {
+  /** Chunks of them that the log did not give, or vouch for, again and again. */
+  get stuck(): number {
     if (this.#delayed === 0) return 0;
-    return new Set(this.#todo.flatMap(({ holding }) => (holding.delayed ? [holding] : []))).size;
+    return new Set(this.#todo.flatMap(({ holding }) => (holding.delays >= STUCK_DELAYS ? [holding] : []))).size;
   }
 
   append(pieces: readonly Piece[]): void {
@@ -146,6 +148,7 @@ export class Feeder {
     const { holding, from, to, alone } = piece;
     const seq = this.#seq++;
     holding.actor = actor;
+    holding.delays = 0;
     this.#hands.add(seq, { piece, actor, at: performance.now(), bytes: loaded.bytes, loaded });
     this.#crew.send(
       actor,
@@ -202,6 +205,7 @@ export class Feeder {
   /** What cannot be given out now must not hold up the chunks behind it. All of a chunk waits: its pieces come in order. */
   #delay(holding: Holding): void {
     holding.delayed = true;
+    holding.delays++;
     this.#delayed++;
     setTimeout(() => {
       this.#delayed--;

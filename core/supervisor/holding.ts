@@ -15,6 +15,8 @@ export interface Holding {
   leasedAt: number;
   /** Nothing of it is given out for a while: the log did not give it, or its lease is in doubt. */
   delayed: boolean;
+  /** How often in a row that was so. */
+  delays: number;
   /** Somebody else has it now: no further piece is handed out. */
   lost: boolean;
   /** The log does not have it: there is nothing to deliver. */

@@ -119,9 +119,9 @@ export class Sink {
     const inHand = this.#hands.total();
     if (inHand.bytes >= bytes) return 0;
     // What waits for a server that is away must not keep the sink from what others have.
-    const delayed = this.#feeder.delayed;
-    const waiting = this.#feeder.waiting - delayed;
-    const held = this.#holdings.size - delayed - this.#acknowledger.stuck;
+    const stuck = this.#feeder.stuck;
+    const waiting = this.#feeder.waiting - stuck;
+    const held = this.#holdings.size - stuck - this.#acknowledger.stuck;
     const work = inHand.pieces + waiting;
     const free = Math.min(pieces - work, chunks - held) - this.#reserved;
     // Several at once cost the log as much as one.
@@ -155,6 +155,7 @@ export class Sink {
         again: ref.redelivered,
         leasedAt,
         delayed: false,
+        delays: 0,
         lost: false,
         missing: false,
         letters: [],
@@ -190,6 +191,7 @@ export class Sink {
       if (!holding) continue;
       holding.leasedAt = at;
       holding.delayed = false;
+      holding.delays = 0;
     }
     const taken = lost.flatMap((ref) => this.#holdings.get(ref.chunk) ?? []).filter(({ open }) => open > 0);
     for (const holding of taken) this.#lose(holding);

@@ -1,0 +1,3 @@
+export declare const ENVIRONMENT: { readonly [name: string]: string };
+export declare const FLAGS: readonly string[];
+export declare function settle(): void;

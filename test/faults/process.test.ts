@@ -1,4 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { TestPump, type TestSink, until } from "../support/pump.ts";
 import { numbered } from "../support/records.ts";
@@ -59,6 +63,21 @@ for (const type of ["leaks-heap-once", "leaks-array-once", "leaks-buffers-once"]
     await pump.delivered("good", COUNT);
   });
 }
+
+test("ends when its parent is killed, whatever it is doing", async () => {
+  await start("good-too", []);
+  const script = fileURLToPath(new URL("../support/process-sink.ts", import.meta.url));
+  const parent = spawn(process.execPath, ["--no-warnings", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = await once(parent.stdout.setEncoding("utf8"), "data");
+  const file = String(line).trim();
+  const pid = Number(readFileSync(file, "utf8"));
+  expect(existsSync(`/proc/${pid}`)).toBe(true);
+  // Not even its event loop turns.
+  process.kill(pid, "SIGSTOP");
+  parent.kill("SIGKILL");
+  await until(() => !existsSync(`/proc/${pid}`), "its end");
+  rmSync(dirname(file), { recursive: true });
+});
 
 test("ends with its parent, and tells what it uses", async () => {
   await start("good-too", numbered(COUNT));

@@ -1,11 +1,13 @@
 import { defineSink, Type } from "@sluice/sdk";
 import { type AggregateKind, type AggregateRules, Aggregation } from "@sluice/sdk/aggregate";
+import { checkDatabase } from "../database/check.ts";
 import { openDatabase } from "../database/open.ts";
 import { connectionSettings } from "../database/settings.ts";
 import { dropMarks } from "../watermarks/table.ts";
 import { AggregateGather } from "./gather.ts";
 import { GatherSize } from "./gather-size.ts";
 import { AggregateStore } from "./store.ts";
+import { tableName } from "./table.ts";
 
 const config = Type.Object({
   ...connectionSettings,
@@ -45,6 +47,7 @@ const aggregate = (type: string, kind: AggregateKind) =>
     type,
     config,
     decodes: false,
+    check: ({ config }) => checkDatabase(config, tableName(kind)),
     // The more records a gather has, the fewer rows the database writes a record.
     gather: { ms: 2000, records: 1_000_000 },
     async open({ config, name, log, every }) {

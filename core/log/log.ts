@@ -18,14 +18,28 @@ export interface DeliveryLog {
   sinks(): Promise<KnownSink[]>;
   /** Ends this sink's claim on the backlog for good: what only it still needed is lost with the next sweep. */
   forgetSink(name: string): Promise<void>;
+  /** Hands all that a sink has left to do over to another name (dead letters keep the old one); false: there is no such sink, or the new name is taken. */
+  renameSink(from: string, to: string): Promise<boolean>;
+  /** Forgets processes that hold nothing and were not seen for a day; how many. */
+  tidy(): Promise<number>;
   /** Backlog over all lists, for limits and health. */
   usage(): Promise<{ bytes: number; records: number }>;
+  /** Of what the backlog lies in; null: it is not known, or nobody's but the log's. */
+  memory(): Promise<Memory | null>;
   /** For uptime tests. */
   readonly reports: ReportLog;
   /** Ends connections. What is held should be released before. */
   close(): Promise<void>;
   /** When the engine last (re)connected, ms of the monotonic clock; no takeover within the first lease after it. Null while away. */
   readonly connectedAt: number | null;
+}
+
+/** Of a Redis, or of all nodes of a cluster. */
+export interface Memory {
+  /** What it may use, bytes; 0: no limit. */
+  max: number;
+  /** How much of it is used, 0 to 1, of the fullest node. */
+  used: number;
 }
 
 /** Where the results of uptime tests go, and which instance makes them. */
@@ -62,6 +76,8 @@ export interface ListLog {
   ack(sink: string, refs: readonly ChunkRef[]): Promise<number>;
   /** Copies these records into the dead letters. Before the ack, never after. Idempotent by (sink, chunk, index) when listed. */
   reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void>;
+  /** Adds letters that are no records of a chunk that is here. */
+  addLetters(sink: string, letters: readonly NewLetter[]): Promise<void>;
   /** Hands back at once, uncounted: the next takeover has them. */
   release(sink: string, refs: readonly ChunkRef[]): Promise<void>;
   /** Deletes chunks that all sinks are done with; how many. Any instance may. */
@@ -82,11 +98,19 @@ export interface SinkEntry {
   fingerprint: string;
   /** Only lists with such records are kept for it; default "analytics". */
   reads?: Kind;
+  /** Records that wait for it on an instance's disk, by spool; 0: that spool is empty or gone. */
+  spools?: Spools;
+}
+
+/** Records by the spool's id. */
+export interface Spools {
+  [spool: string]: number;
 }
 
 export interface KnownSink extends SinkEntry {
   /** When an instance last said that it configures this sink, ms since 1970; 0: never. */
   seen: number;
+  spools: Spools;
 }
 
 /** One chunk in the hands of one sink. */
@@ -120,13 +144,17 @@ export interface Lag {
   live: number;
 }
 
-export interface DeadLetter {
-  id: string;
-  sink: string;
+export interface NewLetter {
   chunk: string;
+  /** Below zero: it tells of records that are gone, and is none itself. */
   index: number;
   reason: string;
+  raw: Uint8Array;
+}
+
+export interface DeadLetter extends NewLetter {
+  id: string;
+  sink: string;
   /** Milliseconds since 1970. */
   at: number;
-  raw: Uint8Array;
 }

@@ -1,7 +1,7 @@
 import type { Connection, Reply } from "./connection.ts";
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
 import type { ListKeys } from "./keys.ts";
-import type { SinkEntry } from "./log.ts";
+import type { SinkEntry, Spools } from "./log.ts";
 import { GROUPS } from "./scripts.ts";
 
 export interface Group {
@@ -15,6 +15,8 @@ export interface Registration {
   seen: number;
   fingerprint: string;
   by: string;
+  /** Records on instances' disks. */
+  spools?: Spools;
 }
 
 /** The consumer groups of a log; none when there is no log yet. */
@@ -66,8 +68,10 @@ export async function registerSinks(
 ): Promise<void> {
   if (sinks.length === 0) return;
   const seen = Math.round(Date.now() + clockOffset);
-  const fields = sinks.flatMap(({ name, fingerprint }) => {
-    const registration: Registration = { seen, fingerprint, by: consumer };
+  const fields = sinks.flatMap(({ name, fingerprint, spools = {} }) => {
+    const filled = Object.entries(spools).filter(([, records]) => records > 0);
+    const more = filled.length > 0 ? { spools: Object.fromEntries(filled) } : {};
+    const registration: Registration = { seen, fingerprint, by: consumer, ...more };
     return [name, JSON.stringify(registration)];
   });
   await run(GROUPS, [keys.live, keys.log, keys.sinks], fields, keys.log);
@@ -82,8 +86,14 @@ export async function readRegistrations({ send }: Connection, keys: ListKeys): P
 
 function parseRegistration(text: string): Registration {
   try {
-    const { seen, fingerprint, by } = JSON.parse(text) as Partial<Registration>;
-    return { seen: Number(seen ?? 0), fingerprint: String(fingerprint ?? ""), by: String(by ?? "") };
+    const { seen, fingerprint, by, spools } = JSON.parse(text) as Partial<Registration>;
+    const told = Object.entries(spools ?? {}).map(([id, records]): [string, number] => [id, Number(records) || 0]);
+    return {
+      seen: Number(seen ?? 0),
+      fingerprint: String(fingerprint ?? ""),
+      by: String(by ?? ""),
+      ...(told.length > 0 && { spools: Object.fromEntries(told) }),
+    };
   } catch {
     // Whatever a hand wrote there, the name counts.
     return { seen: 0, fingerprint: "", by: "" };

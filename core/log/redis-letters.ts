@@ -1,7 +1,7 @@
 import type { Connection } from "./connection.ts";
 import type { ListKeys } from "./keys.ts";
-import type { ChunkRef, DeadLetter } from "./log.ts";
-import { DROP_LETTERS, REJECT } from "./scripts.ts";
+import type { ChunkRef, DeadLetter, NewLetter } from "./log.ts";
+import { ADD_LETTERS, DROP_LETTERS, REJECT } from "./scripts.ts";
 import { FIRST_ID, millisOf, nextId } from "./stream-id.ts";
 
 /** Letters of one script call: each copies a record. */
@@ -19,6 +19,20 @@ export async function writeLetters(
   for (let i = 0; i < letters.length; i += LETTERS) {
     const some = letters.slice(i, i + LETTERS).flatMap(({ index, reason }) => [index, reason]);
     await run(REJECT, [keys.log, blockKey, keys.dead, keys.letters], [sink, ref.chunk, start, ...some], keys.dead);
+  }
+}
+
+export async function addLetters(
+  { run }: Connection,
+  keys: ListKeys,
+  sink: string,
+  letters: readonly NewLetter[],
+): Promise<void> {
+  for (let i = 0; i < letters.length; i += LETTERS) {
+    const some = letters.slice(i, i + LETTERS).flatMap(({ chunk, index, reason, raw }) => {
+      return [chunk, index, reason, Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)];
+    });
+    await run(ADD_LETTERS, [keys.log, keys.dead, keys.letters], [sink, ...some], keys.dead);
   }
 }
 

@@ -4,11 +4,11 @@ import { fitting } from "./bulk-reader.ts";
 import type { Connection, Reply } from "./connection.ts";
 import { LogError, unavailable } from "./errors.ts";
 import { type GatewayList, keysOf, kindOf, type ListKeys } from "./keys.ts";
-import type { ChunkRef, DeadLetter, Lag, ListLog, ReadResult, SinkEntry } from "./log.ts";
+import type { ChunkRef, DeadLetter, Lag, ListLog, NewLetter, ReadResult, SinkEntry } from "./log.ts";
 import { type Descriptor, lastEntry, parseDescriptor, readEntries, readPending } from "./redis-entries.ts";
 import { ensureGroups, isNoGroup } from "./redis-groups.ts";
 import { lagOf } from "./redis-lag.ts";
-import { countLetters, dropLetters, listLetters, writeLetters } from "./redis-letters.ts";
+import { addLetters, countLetters, dropLetters, listLetters, writeLetters } from "./redis-letters.ts";
 import { sweepLog } from "./redis-sweep.ts";
 import { CLAIM, EXTEND, FREE, RELEASE } from "./scripts.ts";
 import { compareIds, FIRST_ID, nextId } from "./stream-id.ts";
@@ -200,6 +200,10 @@ export class RedisList implements ListLog {
 
   async reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void> {
     await writeLetters(this.#options.connection, this.keys, sink, ref, this.#blockKey(ref), letters);
+  }
+
+  addLetters(sink: string, letters: readonly NewLetter[]): Promise<void> {
+    return addLetters(this.#options.connection, this.keys, sink, letters);
   }
 
   async release(sink: string, refs: readonly ChunkRef[]): Promise<void> {

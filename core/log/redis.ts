@@ -4,11 +4,11 @@ import type { Connection, Send } from "./connection.ts";
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
 import { type GatewayList, gatewayLists, keysOf, UPTIME_LIST } from "./keys.ts";
 import { openLink } from "./link.ts";
-import type { DeliveryLog, KnownSink, SinkEntry } from "./log.ts";
+import type { DeliveryLog, KnownSink, Memory, SinkEntry } from "./log.ts";
 import { groupsOf, readRegistrations, registerSinks } from "./redis-groups.ts";
 import { RedisList } from "./redis-list.ts";
 import { redisReports } from "./redis-reports.ts";
-import { PROBE } from "./scripts.ts";
+import { PROBE, RENAME_SINK, TIDY } from "./scripts.ts";
 
 export type RedisEngineConfig = RedisLogConfig & { leaseMs: number; chunkRecords: number; chunkBytes: number };
 
@@ -30,6 +30,8 @@ const ON_DISK = 'sluice.log.engine "disk"';
 const VERSION_KEY = "version-check-pump";
 /** Behind a failover others may first have to make their groups again, if they were young. */
 const SWEEP_GRACE_MS = 10_000;
+/** A process that holds nothing is forgotten when it was not seen for so long. */
+const DAY_MS = 24 * 3600 * 1000;
 /** Two instances with different configurations under one name: while both say so within this time, ms. */
 const RECENT_MS = 30_000;
 
@@ -109,12 +111,7 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
   };
 
   const checkEviction = async (connection: Connection) => {
-    let info: string;
-    try {
-      info = (await connection.send("INFO", ["memory"], "INFO")) as string;
-    } catch {
-      return;
-    }
+    const info = await memoryInfo(connection);
     const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1];
     if (policy !== undefined && policy !== "noeviction" && !/maxmemory:0\b/.test(info)) {
       warnOnce(`Redis evicts keys when it is full (maxmemory-policy ${policy}): records may vanish. Set noeviction.`);
@@ -123,13 +120,15 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
 
   const registerIn = async ({ connection, keys, sinks }: RedisList) => {
     const others = await readRegistrations(connection, keys);
+    // Counts of other instances' spools stay, so that a lost one is seen.
+    const entries = sinks.map((sink) => ({ ...sink, spools: { ...others.get(sink.name)?.spools, ...sink.spools } }));
     for (const { name, fingerprint } of sinks) {
       const other = others.get(name);
       if (other === undefined || other.by === consumer || other.fingerprint === fingerprint) continue;
       if (Date.now() + connection.clockOffset - other.seen > RECENT_MS) continue;
       warnOnce(`Another instance configures the sink ${name} differently: they share its records.`);
     }
-    await registerSinks(connection, keys, sinks, consumer);
+    await registerSinks(connection, keys, entries, consumer);
   };
 
   const register = async (sinks: readonly SinkEntry[]) => {
@@ -170,8 +169,9 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
           readRegistrations(connection, keys),
         ]);
         for (const name of new Set([...groups.map((group) => group.name), ...registered.keys()])) {
-          const { seen, fingerprint } = registered.get(name) ?? { seen: 0, fingerprint: "" };
-          if ((known.get(name)?.seen ?? -1) < seen) known.set(name, { name, fingerprint, seen });
+          const { seen = 0, fingerprint = "", spools = {} } = registered.get(name) ?? {};
+          if ((known.get(name)?.seen ?? -1) >= seen) continue;
+          known.set(name, { name, fingerprint, spools, seen: seen === 0 ? 0 : seen - connection.clockOffset });
         }
       }
       return [...known.values()];
@@ -183,6 +183,33 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
         await connection.send("HDEL", [keys.sinks, name], keys.sinks);
         await connection.send("XGROUP", ["DESTROY", keys.log, name], keys.log);
       }
+    },
+    async renameSink(from, to) {
+      const answers = await onEach(
+        await used(),
+        ({ connection, keys }) =>
+          connection.run(RENAME_SINK, [keys.log, keys.sinks], [from, to], keys.log) as Promise<number>,
+        0,
+      );
+      for (const list of lists) list.registered = list.registered.filter((sink) => sink.name !== from);
+      return answers.includes(1);
+    },
+    async tidy() {
+      const each = await onEach(
+        await used(),
+        async ({ connection, keys }) => {
+          const groups = await groupsOf(connection, keys);
+          const forgotten = groups.map(({ name }) => connection.run(TIDY, [keys.log], [name, DAY_MS], keys.log));
+          return (await Promise.all(forgotten)).reduce<number>((sum, n) => sum + (n as number), 0);
+        },
+        0,
+      );
+      return each.reduce((sum, n) => sum + n, 0);
+    },
+    async memory() {
+      const servers = Map.groupBy(lists, ({ connection }) => connection.where);
+      const infos = await Promise.all([...servers.values()].map(([list]) => memoryInfo(list!.connection)));
+      return infos.map(parseMemory).reduce(both);
     },
     async usage() {
       const read = lists.filter((list) => list.sinks.length > 0);
@@ -200,6 +227,25 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
       return each.reduce((a, b) => (a === null || b === null ? null : Math.max(a, b)), 0);
     },
   };
+}
+
+/** Empty where it is refused. */
+async function memoryInfo(connection: Connection): Promise<string> {
+  try {
+    return (await connection.send("INFO", ["memory"], "INFO")) as string;
+  } catch {
+    return "";
+  }
+}
+
+function parseMemory(info: string): Memory | null {
+  const [used, max] = ["used_memory", "maxmemory"].map((name) => new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1]);
+  if (used === undefined || max === undefined) return null;
+  return { max: Number(max), used: max === "0" ? 0 : Number(used) / Number(max) };
+}
+
+function both(a: Memory | null, b: Memory | null): Memory | null {
+  return a && b && { max: a.max + b.max, used: Math.max(a.used, b.used) };
 }
 
 function refuseScripts(error: unknown): never {

@@ -85,6 +85,44 @@ local found=0 for i=4,#ARGV,2 do local raw=redis.call('LINDEX',KEYS[2],ARGV[3]+A
     redis.call('HINCRBY',KEYS[4],'n:'..ARGV[1],1); redis.call('HINCRBY',KEYS[4],'b:'..ARGV[1],#raw) end end
 return found`);
 
+/** Adds letters that are given whole, and counts them. */
+export const ADD_LETTERS = script(`-- KEYS log, dead, letters  ARGV sink, (chunk, index, reason, raw)...
+redis.call('PERSIST',KEYS[1])
+for i=2,#ARGV,4 do
+  redis.call('XADD',KEYS[2],'*','sink',ARGV[1],'chunk',ARGV[i],'index',ARGV[i+1],'reason',ARGV[i+2],'raw',ARGV[i+3])
+  redis.call('HINCRBY',KEYS[3],'n:'..ARGV[1],1); redis.call('HINCRBY',KEYS[3],'b:'..ARGV[1],#ARGV[i+3]) end
+return 1`);
+
+/**
+ * Makes a group of another name that begins at the first chunk that the old one is not done with, and ends the old one.
+ * Answers 1; 0: there is no such group; -1: the new name is taken.
+ */
+export const RENAME_SINK = script(`-- KEYS log, sinks  ARGV from, to
+redis.call('PERSIST',KEYS[1])
+local at
+for _,g in ipairs(redis.call('XINFO','GROUPS',KEYS[1])) do local f={}
+  for i=1,#g,2 do f[g[i]]=g[i+1] end
+  if f.name==ARGV[2] then return -1 end
+  if f.name==ARGV[1] then at=f['last-delivered-id'] end end
+if not at then return 0 end
+local held=redis.call('XPENDING',KEYS[1],ARGV[1],'-','+',1)[1]
+if held then local ms,seq=string.match(held[1],'(%d+)-(%d+)')
+  -- Numbers of Lua are exact up to 2^53: a sequence of that length is nobody's.
+  if seq~='0' then at=ms..'-'..string.format('%.0f',tonumber(seq)-1)
+  else at=string.format('%.0f',tonumber(ms)-1)..'-18446744073709551615' end end
+redis.call('XGROUP','CREATE',KEYS[1],ARGV[2],at)
+local known=redis.call('HGET',KEYS[2],ARGV[1])
+if known then redis.call('HSET',KEYS[2],ARGV[2],known); redis.call('HDEL',KEYS[2],ARGV[1]) end
+redis.call('XGROUP','DESTROY',KEYS[1],ARGV[1])
+return 1`);
+
+/** Forgets consumers that hold nothing and were not seen for so long. Deleted with something in hand, that would be lost. */
+export const TIDY = script(`-- KEYS log  ARGV group, ms
+local n=0 for _,c in ipairs(redis.call('XINFO','CONSUMERS',KEYS[1],ARGV[1])) do local f={}
+  for i=1,#c,2 do f[c[i]]=c[i+1] end
+  if f.pending==0 and f.idle>=tonumber(ARGV[2]) then n=n+1; redis.call('XGROUP','DELCONSUMER',KEYS[1],ARGV[1],f.name) end end
+return n`);
+
 /** Deletes letters and uncounts them. */
 export const DROP_LETTERS = script(`-- KEYS dead, letters  ARGV id...
 local dropped=0 for i=1,#ARGV do local e=redis.call('XRANGE',KEYS[1],ARGV[i],ARGV[i])[1]

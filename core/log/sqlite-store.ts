@@ -1,6 +1,6 @@
 import type { Kind } from "@sluice/sdk";
 import type { Cut } from "./cut.ts";
-import type { DeadLetter, KnownSink, SinkEntry } from "./log.ts";
+import type { DeadLetter, KnownSink, NewLetter, SinkEntry } from "./log.ts";
 import { SqliteFile } from "./sqlite-file.ts";
 import { LOG_SCHEMA } from "./sqlite-schema.ts";
 
@@ -8,14 +8,6 @@ import { LOG_SCHEMA } from "./sqlite-schema.ts";
 export interface IntakeState {
   seq: number;
   copied: number;
-}
-
-export interface NewLetter {
-  sink: string;
-  chunk: string;
-  index: number;
-  reason: string;
-  raw: Uint8Array;
 }
 
 /** The tables and their statements; each method is one transaction. Throws LogError. */
@@ -127,7 +119,8 @@ export class SqliteStore extends SqliteFile {
   }
 
   sinks(): KnownSink[] {
-    return this.naming(() => this.sql("SELECT name, fingerprint, seen FROM sink").all()) as KnownSink[];
+    const rows = this.naming(() => this.sql("SELECT name, fingerprint, seen FROM sink").all());
+    return (rows as Omit<KnownSink, "spools">[]).map((row) => ({ ...row, spools: {} }));
   }
 
   forgetSink(name: string): void {
@@ -137,15 +130,32 @@ export class SqliteStore extends SqliteFile {
     });
   }
 
+  /** False: there is no such sink, or one of the new name. */
+  renameSink(from: string, to: string): boolean {
+    const there = this.sql("SELECT count(*) FROM sink WHERE name = ?").pluck();
+    return this.transaction(() => {
+      if (there.get(from) !== 1 || there.get(to) !== 0) return false;
+      // What a sink of the new name was once done with says nothing of this one.
+      this.sql("DELETE FROM done WHERE sink = ?").run(to);
+      for (const [table, column] of [
+        ["sink", "name"],
+        ["done", "sink"],
+      ]) {
+        this.sql(`UPDATE ${table} SET ${column} = ? WHERE ${column} = ?`).run(to, from);
+      }
+      return true;
+    });
+  }
+
   /** A letter written twice stays one. */
-  writeLetters(list: string, letters: readonly NewLetter[]): void {
+  writeLetters(list: string, sink: string, letters: readonly NewLetter[]): void {
     if (letters.length === 0) return;
     const insert = this.sql(
       `INSERT OR IGNORE INTO letter (list, sink, chunk, position, reason, at, raw) VALUES (?, ?, ?, ?, ?, ?, ?)`,
     );
     const at = Date.now();
     this.durably(() => {
-      for (const { sink, chunk, index, reason, raw } of letters) insert.run(list, sink, chunk, index, reason, at, raw);
+      for (const { chunk, index, reason, raw } of letters) insert.run(list, sink, chunk, index, reason, at, raw);
     });
   }
 

@@ -99,6 +99,13 @@ export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOpti
       opened().forgetSink(name);
       for (const list of lists) list.forget(name);
     },
+    async renameSink(from, to) {
+      const renamed = opened().renameSink(from, to);
+      for (const list of lists) list.forget(from);
+      return renamed;
+    },
+    tidy: async () => 0,
+    memory: async () => null,
     async usage() {
       return opened().usage();
     },

@@ -1,4 +1,4 @@
-import type { ChunkRef, Lag, ListLog, ReadResult } from "../../log/log.ts";
+import type { ChunkRef, Lag, ListLog, NewLetter, ReadResult } from "../../log/log.ts";
 
 /** A call of the log that a test may make fail or take long. */
 export type LogCall = "take" | "takeover" | "read" | "extend" | "ack" | "reject" | "release";
@@ -23,6 +23,8 @@ export class FakeList implements ListLog {
   before: (call: LogCall) => Promise<void> = async () => {};
   /** Comes after each, when it is done: the answer is lost if it throws. */
   after: (call: LogCall) => Promise<void> = async () => {};
+  /** Letters that are no records of a chunk. */
+  readonly notes: NewLetter[] = [];
   acknowledged: (chunk: string) => void = () => {};
   handedOut: (chunk: string) => void = () => {};
   /** What a slab holds at most, records. */
@@ -97,6 +99,10 @@ export class FakeList implements ListLog {
       if (chunk.state === "done") throw new Error(`letters of chunk ${ref.chunk} after its acknowledgement`);
       for (const { index } of letters) chunk.letters.add(index);
     });
+  }
+
+  async addLetters(_sink: string, letters: readonly NewLetter[]): Promise<void> {
+    this.notes.push(...letters);
   }
 
   release(_sink: string, refs: readonly ChunkRef[]): Promise<void> {

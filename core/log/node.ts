@@ -187,6 +187,7 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
         if (mine.status !== "ready") return;
         clockOffset = Number(time[0]) * 1000 + Number(time[1]) / 1000 - Date.now();
         connectedAt = performance.now();
+        lastError = undefined;
         wake();
         return;
       } catch (error) {

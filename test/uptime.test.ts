@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { UPTIME_LIST } from "../core/log/keys.ts";
 import { read } from "./sources.ts";
 import { arrivals, LIST, numbersIn, push } from "./support/gateway.ts";
+import { startPostgres } from "./support/postgres.ts";
 import { until } from "./support/pump.ts";
 import type { TestRedis } from "./support/redis.ts";
 import { useFolder, useRedis, useSluice } from "./support/sluice.ts";
@@ -106,6 +107,35 @@ test("uptime reports are counted once each through two kills, beside analytics; 
   expect(metrics).toContain(`sink="${SINK}"`);
   expect(metrics).toContain(`list="${UPTIME_LIST.name}"`);
 }, 60_000);
+
+test("sums in PostgreSQL stay exact while the server is killed between and within transactions", async () => {
+  const redis = await useRedis();
+  // The others' settings for tests forget what was committed last.
+  const postgres = await startPostgres({ flags: { fsync: "on", synchronous_commit: "on" } });
+  onTestFinished(() => postgres.stop());
+  const uptime = { uptime_type: "sql", type: "postgres", connection_string: postgres.dsn };
+  const sluice = await useSluice({ redis, csv: {}, uptime });
+  const hits = async () => {
+    const sql = "SELECT sum(counter_hits) AS hits FROM tyk_uptime_analytics WHERE dimension = ''";
+    return Number((await postgres.query(sql))[0]!.hits);
+  };
+  let count = 0;
+  const more = async () => {
+    await report(redis, count, count + 500);
+    count += 500;
+  };
+  await sluice.ready();
+  for (let kill = 0; kill < 3; kill++) {
+    await more();
+    // The first time nothing is written yet, the others something is.
+    if (kill > 0) await until(async () => (await hits()) > 0, "rows");
+    await postgres.kill("SIGKILL");
+    await more();
+    await postgres.restart();
+  }
+  await sluice.drained(redis, [SINK], { lists: [UPTIME_LIST.name], seconds: 60 });
+  expect(await hits()).toBe(count);
+}, 90_000);
 
 test("with dont_purge_uptime_data the list is left alone", async () => {
   const redis = await useRedis();

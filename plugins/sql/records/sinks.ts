@@ -1,4 +1,5 @@
 import { type AnalyticsRecord, defineSink, type SinkContext, type Static, Type } from "@sluice/sdk";
+import { checkDatabase } from "../database/check.ts";
 import { openDatabase } from "../database/open.ts";
 import { connectionSettings } from "../database/settings.ts";
 import { GRAPH, INDEXED, MCP, RECORD, type RecordColumn } from "./columns.ts";
@@ -71,6 +72,7 @@ const sql = defineSink({
   decodes: false,
   open: (context) =>
     open({ columns: RECORD, indexed: INDEXED, takes: ({ isMcp }) => !isMcp }, "tyk_analytics", context),
+  check: ({ config }) => checkDatabase(config, "tyk_analytics"),
 });
 
 const graph = defineSink({
@@ -78,6 +80,7 @@ const graph = defineSink({
   config: withTable("tyk_analytics_graph", "GRAPH_SQL_META"),
   open: (context) =>
     open({ columns: GRAPH, indexed: [], takes: ({ isGraphql }) => isGraphql }, context.config.table_name, context),
+  check: ({ config }) => checkDatabase(config, config.table_name),
 });
 
 const mcp = defineSink({
@@ -85,6 +88,7 @@ const mcp = defineSink({
   config: withTable("tyk_analytics_mcp", "MCP_SQL_META"),
   open: (context) =>
     open({ columns: MCP, indexed: [], takes: ({ isMcp }) => isMcp }, context.config.table_name, context),
+  check: ({ config }) => checkDatabase(config, config.table_name),
 });
 
 export const rawSinks = [sql, graph, mcp];

@@ -32,9 +32,13 @@ const FAULTS: { readonly [number: number]: Fault } = {
   4078: "refused",
 };
 
-const TLS = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|HANDSHAKE_NO_SSL_SUPPORT/;
+/** Of the encryption; without a number. A handshake that is only cut off is tried again. */
+function isTlsFault(code: string, message: string): boolean {
+  if (code === "HANDSHAKE_SSL_ERROR") return /certificate|altnames/i.test(message);
+  return code === "HANDSHAKE_NO_SSL_SUPPORT" || /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code);
+}
 
 export function mysqlFault(error: unknown): Fault {
-  const { errno, code = "" } = (error ?? {}) as { errno?: number; code?: string };
-  return FAULTS[errno ?? 0] ?? (TLS.test(code) ? "fatal" : "retryable");
+  const { errno, code = "", message = "" } = (error ?? {}) as { errno?: number; code?: string; message?: string };
+  return FAULTS[errno ?? 0] ?? (isTlsFault(code, message) ? "fatal" : "retryable");
 }

@@ -38,6 +38,17 @@ export interface RedisLogConfig {
   tls?: TlsConfig | undefined;
   /** In place of username and password. */
   iam?: IamConfig | undefined;
+  /** Undefined: no limit. */
+  backlog?: BacklogConfig;
+}
+
+/** The limit of the backlog, and what the sink that is furthest behind pays with there. */
+export interface BacklogConfig {
+  /** 0: by what Redis may use. */
+  maxBytes: number;
+  policy: "spool" | "drop_oldest" | "hold";
+  /** What is spooled is read from here whatever the policy. */
+  spool: { folder: string; maxBytes: number; full: "drop_oldest" | "hold" } | null;
 }
 
 export interface Address {

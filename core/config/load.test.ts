@@ -44,6 +44,7 @@ describe("files", () => {
       database: 0,
       timeoutMs: 5000,
       keyPrefix: "analytics-",
+      backlog: { maxBytes: 0, policy: "hold", spool: null },
     });
     expect(config.health).toEqual({ host: "", port: 8083, endpoint: "health" });
   });
@@ -515,4 +516,20 @@ describe("whatever is written", () => {
       { numRuns: 200 },
     );
   });
+});
+
+test("the limit of the backlog: what is not chosen is never dropped", () => {
+  const policyOf = (backlog: object) => {
+    const { config, problems } = load({ ...csv, sluice: { backlog } });
+    return { log: config.log.engine === "redis" ? config.log.backlog : null, codes: problems.map(({ code }) => code) };
+  };
+  expect(policyOf({}).log).toEqual({ maxBytes: 0, policy: "hold", spool: null });
+  expect(policyOf({ spool_dir: "/spool", max_bytes: 5 }).log).toEqual({
+    maxBytes: 5,
+    policy: "spool",
+    spool: { folder: "/spool", maxBytes: 0, full: "hold" },
+  });
+  expect(policyOf({ policy: "drop_oldest" }).log).toMatchObject({ policy: "drop_oldest", spool: null });
+  expect(policyOf({ policy: "spool" }).codes).toContain("SLUICE_CONFIG_MISSING");
+  expect(policyOf({ policy: "drop_newest" }).codes).toContain("SLUICE_CONFIG_WRONG_TYPE");
 });

@@ -90,6 +90,7 @@ export const Storage = Type.Object(
 /** One entry of `sluice.sinks`. */
 export const SinkExtras = Type.Object({
   actors: whole("Threads that share this sink's chunks.", { default: 1, minimum: 1, maximum: 64 }),
+  isolate: flag("Run the plugin in a process of its own, whatever its manifest says."),
   heap_mb: whole("JavaScript heap of each thread, MiB.", { default: 256, minimum: 32, maximum: 16384, env: "HEAP_MB" }),
 });
 
@@ -131,6 +132,35 @@ export const Sluice = Type.Object(
         folder: text("Folder of the log on disk.", { default: "./data/log", minLength: 1, path: "write" }),
       },
       { description: "The delivery log." },
+    ),
+    backlog: Type.Object(
+      {
+        max_bytes: whole(
+          "Most bytes of the backlog in Redis; 0: a quarter of its `maxmemory`, 1 GiB where it has none.",
+          {
+            env: "MAX_BYTES",
+            minimum: 0,
+          },
+        ),
+        policy: Type.Union([Type.Literal("spool"), Type.Literal("drop_oldest"), Type.Literal("hold")], {
+          description:
+            "What the sink that is furthest behind pays with at that limit: its oldest chunks go to `spool_dir`, or are dropped and counted; or all is kept. Default: `spool` with a `spool_dir`, else `hold`.",
+        }),
+        spool_dir: text("Folder of this instance's spool, on a volume that outlives the host.", {
+          env: "SPOOL_DIR",
+          path: "write",
+        }),
+        spool_max_bytes: whole("Most bytes of the spool; 0: what the disk has room for.", {
+          env: "SPOOL_MAX_BYTES",
+          minimum: 0,
+        }),
+        spool_full: Type.Union([Type.Literal("hold"), Type.Literal("drop_oldest")], {
+          default: "hold",
+          description: "What is done when the spool is full, or cannot be written.",
+          env: "SPOOL_FULL",
+        }),
+      },
+      { description: "Limit of the backlog in Redis: see [redis.md](redis.md#limits)." },
     ),
     delivery: Type.Object(
       {

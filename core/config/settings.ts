@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Config } from "./config.ts";
+import type { BacklogConfig, Config } from "./config.ts";
 import type { Draft } from "./draft.ts";
 import type { PumpConf } from "./schema.ts";
 import { redisLog } from "./storage.ts";
@@ -18,10 +18,25 @@ export function logOf(conf: PumpConf, cwd: string, draft: Draft): Config["log"] 
       mend: 'Write "redis" or leave it out.',
     });
   }
-  if (sluice.log.engine !== "disk") return redisLog(storage, draft);
+  if (sluice.log.engine !== "disk") return { ...redisLog(storage, draft), backlog: backlogOf(conf, cwd, draft) };
   const folder = resolve(cwd, sluice.log.folder);
   if (!draft.isSet("analytics_storage_config")) return { engine: "disk", folder };
   return { engine: "disk", folder, redis: redisLog(storage, draft) };
+}
+
+/** The limit of the backlog in Redis, and who pays how. */
+function backlogOf({ sluice: { backlog } }: PumpConf, cwd: string, draft: Draft): BacklogConfig {
+  const { max_bytes: maxBytes, policy, spool_dir: folder, spool_max_bytes: spoolBytes, spool_full: full } = backlog;
+  const spool = folder === "" ? null : { folder: resolve(cwd, folder), maxBytes: spoolBytes, full };
+  if (policy === "spool" && spool === null) {
+    draft.report("SLUICE_CONFIG_MISSING", ERROR, {
+      path: "sluice.backlog.spool_dir",
+      message: 'The policy "spool" needs a sluice.backlog.spool_dir.',
+      mend: "Name a folder on a volume that outlives the host, or choose another policy.",
+    });
+  }
+  // What is not chosen is never dropped.
+  return { maxBytes, policy: policy || (spool === null ? "hold" : "spool"), spool };
 }
 
 export function healthOf(conf: PumpConf, draft: Draft): Config["health"] {

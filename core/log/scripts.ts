@@ -111,7 +111,7 @@ if held then local ms,seq=string.match(held[1],'(%d+)-(%d+)')
   if seq~='0' then at=ms..'-'..string.format('%.0f',tonumber(seq)-1)
   else at=string.format('%.0f',tonumber(ms)-1)..'-18446744073709551615' end end
 redis.call('XGROUP','CREATE',KEYS[1],ARGV[2],at)
-local known=redis.call('HGET',KEYS[2],ARGV[1])
+local known=redis.call('HMGET',KEYS[2],ARGV[1])[1]
 if known then redis.call('HSET',KEYS[2],ARGV[2],known); redis.call('HDEL',KEYS[2],ARGV[1]) end
 redis.call('XGROUP','DESTROY',KEYS[1],ARGV[1])
 return 1`);

@@ -48,7 +48,7 @@ export function buildSinks(pumps: readonly PumpEntry[], inputs: SinkInputs): Sin
     const timeoutMs = Math.max(0, entry.pump.timeout) * 1000;
     const fingerprint = fingerprintOf({ type, config, prepare });
     const { reads } = resolved.type;
-    sinks.push({ name, type, reads, config, fingerprint, prepare, timeoutMs, ...extras, plugin: resolved.plugin });
+    sinks.push({ name, type, reads, config, fingerprint, prepare, timeoutMs, ...extras });
   }
   reportStrangeExtras(pumps, inputs);
   return sinks;
@@ -195,14 +195,18 @@ function prepareOf(
   };
 }
 
-function readExtras(entry: PumpEntry, { type }: ResolvedType, inputs: SinkInputs): { actors: number; heapMb: number } {
+function readExtras(
+  entry: PumpEntry,
+  { plugin, type }: ResolvedType,
+  inputs: SinkInputs,
+): Pick<SinkConfig, "actors" | "heapMb" | "plugin"> {
   const { draft, variables, extras } = inputs;
   const [, given] = Object.entries(extras).find(([name]) => name.toLowerCase() === entry.name) ?? [];
   const values: Values = { ...given };
   const path = `sluice.sinks.${entry.name}`;
   const scope = { severity: "error", sink: entry.name } as const;
   applyVariables(SinkExtras, `SLUICE_SINKS_${variableName(entry.name)}_`, path, values, { draft, scope, variables });
-  const { actors, heap_mb } = complete(SinkExtras, values, true) as SinkExtras;
+  const { actors, isolate, heap_mb } = complete(SinkExtras, values, true) as SinkExtras;
   if (actors > 1 && type.single) {
     draft.report(
       "SLUICE_CONFIG_NO_EFFECT",
@@ -214,7 +218,8 @@ function readExtras(entry: PumpEntry, { type }: ResolvedType, inputs: SinkInputs
       },
     );
   }
-  return { actors: type.single ? 1 : actors, heapMb: heap_mb };
+  const isolation = isolate ? "process" : plugin.isolation;
+  return { actors: type.single ? 1 : actors, heapMb: heap_mb, plugin: { ...plugin, isolation } };
 }
 
 function reportStrangeExtras(pumps: readonly PumpEntry[], { draft, extras }: SinkInputs): void {

@@ -1,6 +1,5 @@
-import { existsSync, readdirSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { tarball } from "../support/tarball.ts";
 import { House } from "./house.ts";
 
@@ -127,8 +126,9 @@ test("names that are options or nothing", async () => {
 });
 
 test("nothing is left in the temporary folder", async () => {
-  const before = readdirSync(tmpdir()).filter((name) => name.startsWith("sluice-plugin-"));
+  mkdirSync(house.path("tmp"));
+  vi.stubEnv("TMPDIR", house.path("tmp"));
   await add({ name: "evil", version: "1.0.0" });
-  const after = readdirSync(tmpdir()).filter((name) => name.startsWith("sluice-plugin-"));
-  expect(after.filter((name) => !before.includes(name))).toEqual([]);
+  vi.unstubAllEnvs();
+  expect(readdirSync(house.path("tmp"))).toEqual([]);
 });

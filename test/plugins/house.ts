@@ -104,8 +104,8 @@ export class House {
   }
 
   /** What `sluice start` would run on. */
-  load(pumps: { [name: string]: { type: string; meta: object } }) {
-    this.write("pump.conf", JSON.stringify({ dont_purge_uptime_data: true, pumps }));
+  load(pumps: { [name: string]: { type: string; meta: object } }, sluice: object = {}) {
+    this.write("pump.conf", JSON.stringify({ dont_purge_uptime_data: true, pumps, sluice }));
     return loadConfig({ cwd: this.folder, env: {} });
   }
 

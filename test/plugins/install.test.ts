@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { sealed } from "../../core/plugins/lock.ts";
-import type { TestPump } from "../support/pump.ts";
+import { TestPump } from "../support/pump.ts";
 import { numbered } from "../support/records.ts";
 import { packageOf } from "../support/tarball.ts";
 import { House } from "./house.ts";
@@ -194,6 +194,15 @@ test("what cannot be trusted does not start, and the rest does", async () => {
   house.writeLock("<<<<<<< ours");
   expect(problem()).toMatch(/No plugin in plugins\.lock\.json has the sink type/);
   expect(house.load(pumps).problems.map(({ message }) => message)).toContain("The lock is not JSON.");
+});
+
+test("an operator may put any plugin into a process of its own", async () => {
+  await house.sluice("plugin", "add", house.example("with-dependency"), "--accept");
+  const { config } = house.load(LINES(), { sinks: { lines: { isolate: true } } });
+  expect(config.sinks[0]!.plugin.isolation).toBe("process");
+  const pump = running(new TestPump({}, {}, config.sinks));
+  await pump.start(numbered(10));
+  await pump.delivered("lines", 10);
 });
 
 test("a file that is changed between the check and the load is not run", async () => {

@@ -353,6 +353,26 @@ describe.each(useDatabases())("$name", (database) => {
     expect(Number(total.counter_total_latency)).toBe(2 ** 63);
   });
 
+  test("two owners that write the same rows at the same time", async () => {
+    await empty(database, "tyk_aggregated");
+    const owners = [await open(sqlAggregate!, database.config), await open(sqlAggregate!, database.config)];
+    const rounds = database.name === "SQLite" ? 2 : 6;
+    const records = Array.from({ length: 500 }, (_, i) => ({ ...ORDERS[i % 4]!, apiKey: `key ${i}`, path: `/${i}` }));
+    for (let round = 0; round < rounds; round++) {
+      for (const [i, owner] of owners.entries()) owner.deliver(records, { chunk: `${round}-${i}` });
+      await Promise.all(owners.map(settle));
+    }
+    for (const owner of owners) await owner.close();
+    const rows = await database.query(
+      "SELECT dimension, count(*) AS rows_, min(counter_hits) AS least, max(counter_hits) AS most FROM tyk_aggregated WHERE dimension IN ('', 'apikeys') GROUP BY dimension ORDER BY dimension",
+    );
+    const counts = rows.map((row) => [row.dimension, Number(row.rows_), Number(row.least), Number(row.most)]);
+    expect(counts).toEqual([
+      ["", 2, 250 * rounds, 750 * rounds],
+      ["apikeys", 500, 2 * rounds, 2 * rounds],
+    ]);
+  });
+
   test("a table that somebody drops is made again", async () => {
     await empty(database, "tyk_aggregated");
     const sink = await open(sqlAggregate!, database.config);

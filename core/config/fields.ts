@@ -30,6 +30,8 @@ export interface Schema {
   path?: "read" | "write" | undefined;
   /** It is a path only where the keys beside it have these values. */
   pathWhen?: { [key: string]: unknown } | undefined;
+  /** Words of a string of `word=value` pairs, such as a connection string, whose values are files that the thread may read. */
+  pathWords?: string[] | undefined;
   /** `duration`: "30s", "1m30s", "200ms" or a number of milliseconds; read as milliseconds. */
   format?: string | undefined;
   /** Kept as the parsed JSON for a later stage; no variable of its own. */

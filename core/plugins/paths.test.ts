@@ -16,3 +16,11 @@ test("a key is a path only where the keys beside it say so", () => {
   });
   expect(pathsIn({ type: "postgres", connection_string: "host=a password=b" }, keys)).toEqual({ read: [], write: [] });
 });
+
+test("words of a connection string may name files", () => {
+  const keys = pathKeysOf({ properties: { dsn: { type: "string", pathWords: ["sslrootcert", "sslkey"] } } });
+  const read = (dsn: string) => pathsIn({ dsn }, keys).read;
+  expect(read("host=h sslrootcert=/ca.pem password='sslkey=/no' sslkey = '/my key'")).toEqual(["/ca.pem", "/my key"]);
+  expect(read("postgres://u:p@a,b/d?sslmode=verify-ca&sslrootcert=%2Fetc%2Fca.pem&x=%zz")).toEqual(["/etc/ca.pem"]);
+  expect(read("host=h")).toEqual([]);
+});

@@ -8,6 +8,8 @@ export interface PathKey {
   access: "read" | "write";
   /** Only where the keys beside it have these values. */
   when?: { [key: string]: unknown };
+  /** The value is a string of `word=value` pairs: these words have the paths. */
+  words?: string[];
 }
 
 export interface Paths {
@@ -17,8 +19,9 @@ export interface Paths {
 
 /** The keys that a schema marks with `path`. */
 export function pathKeysOf(schema: Schema, keys: string[] = []): PathKey[] {
-  const { path: access, pathWhen: when } = schema;
+  const { path: access, pathWhen: when, pathWords: words } = schema;
   const own: PathKey[] = access ? [{ keys, access, ...(when && { when }) }] : [];
+  if (words) own.push({ keys, access: "read", words });
   const nested = Object.entries(schema.properties ?? {}).flatMap(([key, one]) => pathKeysOf(one, [...keys, key]));
   const items = [schema.items, ...Object.values(schema.patternProperties ?? {})].flatMap((one) =>
     one ? pathKeysOf(one, [...keys, "*"]) : [],
@@ -29,12 +32,25 @@ export function pathKeysOf(schema: Schema, keys: string[] = []): PathKey[] {
 /** The paths that a configuration has under these keys, absolute. */
 export function pathsIn(config: unknown, pathKeys: readonly PathKey[]): Paths {
   const paths: Paths = { read: [], write: [] };
-  for (const { keys, access, when = {} } of pathKeys) {
+  for (const { keys, access, when = {}, words } of pathKeys) {
     const beside = valuesAt(config, keys.slice(0, -1));
     if (Object.entries(when).some(([key, value]) => !beside.some((one) => valuesAt(one, [key])[0] === value))) continue;
-    for (const value of valuesAt(config, keys)) if (typeof value === "string") paths[access].push(resolve(value));
+    for (const value of valuesAt(config, keys)) {
+      if (typeof value !== "string") continue;
+      for (const path of words ? wordsIn(value, words) : [value]) paths[access].push(resolve(path));
+    }
   }
   return paths;
+}
+
+/** Of `a=b c='d e'`, or of a URL's query. */
+function wordsIn(text: string, words: readonly string[]): string[] {
+  if (/^\w+:\/\//.test(text)) {
+    const query = new URLSearchParams(text.slice(text.indexOf("?") + 1));
+    return words.flatMap((word) => query.getAll(word));
+  }
+  const pairs = text.matchAll(/(?:^|\s)(\w+)\s*=\s*(?:'([^']*)'|([^\s']+))/g);
+  return [...pairs].flatMap(([, word, quoted, plain]) => (words.includes(word!) ? [quoted ?? plain!] : []));
 }
 
 function valuesAt(value: unknown, keys: readonly string[]): unknown[] {

@@ -10,6 +10,7 @@ export const connectionSettings = {
     secret: true,
     path: "write",
     pathWhen: { type: "sqlite" },
+    pathWords: ["sslrootcert", "sslcert", "sslkey"],
     description:
       "PostgreSQL: `host=… user=… dbname=…` or `postgres://…`; MySQL: `user:password@tcp(host:3306)/database` or `mysql://…`; SQLite: a file.",
   }),

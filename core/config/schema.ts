@@ -91,7 +91,6 @@ export const Storage = Type.Object(
 export const SinkExtras = Type.Object({
   actors: whole("Threads that share this sink's chunks.", { default: 1, minimum: 1, maximum: 64 }),
   isolate: flag("Run the plugin in a process of its own, whatever its manifest says."),
-  isolate: flag("Run the plugin in a process of its own, whatever its manifest says."),
   heap_mb: whole("JavaScript heap of each thread, MiB.", { default: 256, minimum: 32, maximum: 16384, env: "HEAP_MB" }),
 });
 

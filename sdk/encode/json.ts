@@ -9,6 +9,7 @@ import { writeIntegerOf } from "./integers.ts";
 import { goJson, goMapJson, writeJsonText } from "./json-text.ts";
 import { JsonPlace, writeProtoTexts, writeTextMap, writeTexts } from "./json-values.ts";
 import { writeAscii, writeUint } from "./numbers.ts";
+import { BOOLEAN, COMPUTED, FLOAT, INT, OPERATIONS, TEXT, TEXTS, TEXTS_MAP, TIME, VALUE } from "./operations.ts";
 import { type Output, viewOf } from "./output.ts";
 import { type Encoder, mostCopies, pagesOf, type RowWriter } from "./pages.ts";
 import type { JsonOptions, Shape } from "./shape.ts";
@@ -22,32 +23,6 @@ import { RowTimes } from "./times.ts";
 export function jsonEncoder<R = AnalyticsRecord>(shape: Shape<R>, options: JsonOptions<R> = {}): Encoder<R> {
   return pagesOf(new JsonRows(shape, options));
 }
-
-/** How a value is written. */
-const TEXT = 0;
-const INT = 1;
-const TIME = 2;
-const BOOLEAN = 3;
-const FLOAT = 4;
-const TEXTS = 5;
-const TEXT_MAP = 6;
-const TEXTS_MAP = 7;
-const VALUE = 8;
-const COMPUTED = 9;
-
-const OPERATIONS: { readonly [type in Leaf["type"]]: number } = {
-  text: TEXT,
-  int64: INT,
-  int32: INT,
-  uint32: INT,
-  float: FLOAT,
-  boolean: BOOLEAN,
-  time: TIME,
-  texts: TEXTS,
-  textMap: TEXT_MAP,
-  textsMap: TEXTS_MAP,
-  errors: VALUE,
-};
 
 /** What stands before each value, and the value; then what stands after the last. */
 interface Program<R> {

@@ -8,6 +8,19 @@ import { writeIntegerOf } from "./integers.ts";
 import { goJson, goMapJson } from "./json-text.ts";
 import { JsonPlace, writeProtoTexts, writeTextMap, writeTexts } from "./json-values.ts";
 import { writeAscii, writeFloat, writeUint } from "./numbers.ts";
+import {
+  BOOLEAN,
+  COMPUTED,
+  FLOAT,
+  INT,
+  OPERATIONS,
+  TEXT,
+  TEXT_MAP,
+  TEXTS,
+  TEXTS_MAP,
+  TIME,
+  VALUE,
+} from "./operations.ts";
 import { type Output, viewOf } from "./output.ts";
 import { type Encoder, mostCopies, pagesOf, type RowWriter } from "./pages.ts";
 import { escapeInPlace, type SqlFormat, writeSqlText } from "./sql-text.ts";
@@ -16,32 +29,6 @@ import { MAX_TIME } from "./time.ts";
 
 /** A field; or what a function makes of the record: text, a number, true or false, or null. */
 export type SqlColumn = Field | ((record: AnalyticsRecord) => string | number | boolean | null);
-
-/** How a column is written. */
-const TEXT = 0;
-const INT = 1;
-const TIME = 2;
-const BOOLEAN = 3;
-const FLOAT = 4;
-const TEXTS = 5;
-const TEXT_MAP = 6;
-const TEXTS_MAP = 7;
-const ERRORS = 8;
-const COMPUTED = 9;
-
-const OPERATIONS: { readonly [type in Leaf["type"]]: number } = {
-  text: TEXT,
-  int64: INT,
-  int32: INT,
-  uint32: INT,
-  float: FLOAT,
-  boolean: BOOLEAN,
-  time: TIME,
-  texts: TEXTS,
-  textMap: TEXT_MAP,
-  textsMap: TEXTS_MAP,
-  errors: ERRORS,
-};
 
 /**
  * Rows for a database, as Tyk Pump's values: no field is null; lists and maps are JSON text (nil: `[]`, `{}`); true and false are 1
@@ -151,7 +138,7 @@ class SqlRows implements RowWriter<AnalyticsRecord> {
         else if (op === TEXTS && !protobuf)
           o = writeTexts(new MsgpackCursor(bytes, p), this.place.at(bytes, out, to), o);
         else if (op === TEXTS) o = writeProtoTexts(table, row, this.leaves[c]!, this.place.at(bytes, out, to), o);
-        else if (op !== ERRORS && !protobuf)
+        else if (op !== VALUE && !protobuf)
           o = writeTextMap(bytes, p, op === TEXTS_MAP, this.place.at(bytes, out, to), o);
         else {
           output.at = o;

@@ -5,8 +5,13 @@ const TWO = Array.from({ length: 60 }, (_, n) => String(n).padStart(2, "0"));
 let hour = Number.NaN;
 let hourText = "";
 
-/** "2024-03-05 13:04:05.123456", in UTC, microseconds cut. PostgreSQL: any year, "BC" for those before 1 is not made here. */
-export function timeText(seconds: number, nanos: number): string {
+/** The years 1 to 9999, which every database has. */
+const FIRST = -62_135_596_800;
+const LAST = 253_402_300_799;
+
+/** "2024-03-05 13:04:05.123456", in UTC, microseconds cut; of other years the nearest time. */
+export function timeText(given: number, nanos: number): string {
+  const seconds = Math.min(LAST, Math.max(FIRST, given));
   const ofHour = seconds - HOUR * Math.floor(seconds / HOUR);
   if (seconds - ofHour !== hour) {
     hour = seconds - ofHour;

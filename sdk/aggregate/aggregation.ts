@@ -1,23 +1,15 @@
 import { viewOf } from "../encode/output.ts";
 import { recordBatch } from "../record/batch.ts";
-import type { Leaf } from "../record/fields.ts";
-import { INT_SIZE, intAt, MsgpackCursor } from "../record/msgpack.ts";
-import { eachProtoText, numberOf, timeOf } from "../record/reader.ts";
+import { MsgpackCursor } from "../record/msgpack.ts";
+import { eachProtoText, numberOf } from "../record/reader.ts";
 import type { RecordTable } from "../record/table.ts";
-import { ZERO_SECONDS } from "../record/time.ts";
 import type { Batch } from "../record/types.ts";
-import { UTC, type Zone } from "../record/zone.ts";
+import { Buckets, type Group } from "./buckets.ts";
 import { BYTES_IN, BYTES_OUT, CLOSED_CONNECTIONS, Counters, OPEN_CONNECTIONS, Unit } from "./counters.ts";
-import {
-  type AggregateKind,
-  type Dimension,
-  type ListDimension,
-  leafFor,
-  PLANS,
-  type Plan,
-  type Source,
-} from "./dimensions.ts";
+import { type AggregateKind, type Dimension, type ListDimension, leafFor, PLANS, type Plan } from "./dimensions.ts";
 import { type AggregateGroup, groupsOf } from "./groups.ts";
+import { flag, int } from "./slots.ts";
+import { ALWAYS, PLACE_COUNT, PLACES, type Read, readsOf, type Step, stepOf, textsOf } from "./steps.ts";
 import { grown, Symbols } from "./symbols.ts";
 import { Tags } from "./tags.ts";
 import { Tuples } from "./tuples.ts";
@@ -36,18 +28,7 @@ export interface AggregateRules {
   readonly daily?: boolean;
 }
 
-/** One organisation (or API), one bucket. */
-export interface Group {
-  readonly owner: number;
-  readonly org: number;
-  /** Start of the bucket, Unix seconds. */
-  readonly bucket: number;
-  readonly zone: Zone;
-  /** When its records expire; the latest. */
-  expireAt: number;
-}
-
-/** Labels of counters besides those of a plan's dimensions. */
+/** Numbers of dimensions, beside those of a plan: a counter says group and dimension by one number. */
 export const TAGS = 30;
 export const TOTAL = 31;
 export const DIMENSIONS = 32;
@@ -55,14 +36,8 @@ export const DIMENSIONS = 32;
 /** Place of `apiid` among the dimensions of all plans. */
 const API_ID = 0;
 const NETWORK_STATISTICS = -1;
-/** 9999-12-31T23:59:59Z: times that databases can keep. */
-const LAST_SECONDS = 253402300799;
-const DAY = 86400;
-const HOUR = 3600;
 
 const CODE = leafFor("responseCode");
-const TIME = leafFor("timestamp");
-const EXPIRE_AT = leafFor("expireAt");
 const ORG = leafFor("orgId");
 const TAG_LIST = leafFor("tags");
 const TRACK = leafFor("trackPath");
@@ -83,46 +58,6 @@ const BYTES = NETWORK.slice(2);
 
 const OPERATIONS = ["", "Query", "Mutation", "Subscription"];
 
-/** Where the symbol of each source lies while a record is counted. */
-const PLACES: { readonly [source in Source]: number } = {
-  orgId: 0,
-  apiId: 1,
-  apiVersion: 2,
-  apiKey: 3,
-  oauthId: 4,
-  geoCountryIsoCode: 5,
-  mcpJsonrpcMethod: 6,
-  mcpPrimitiveType: 7,
-  mcpPrimitiveName: 8,
-  path: 9,
-  code: 10,
-  operation: 11,
-  endpoint: 12,
-};
-/** Is always 0, and always 1. */
-const NOTHING = 13;
-const ALWAYS = 14;
-const ENDPOINT: readonly Source[] = ["apiId", "path"];
-/** Are computed, not read. */
-const COMPUTED: readonly Source[] = ["code", "operation"];
-
-/** A dimension, by numbers. */
-interface Step {
-  readonly id: number;
-  readonly first: number;
-  readonly second: number;
-  readonly needs: number;
-  /** Slot of the text that names its keys; -1: none. */
-  readonly human: number;
-  readonly graphErrors: boolean;
-}
-
-/** A text that each record is asked for. */
-interface Read {
-  readonly place: number;
-  readonly slot: number;
-}
-
 /**
  * Counts records into buckets: by organisation or API, for each dimension and key. Keys are numbers made from the bytes of slots, and
  * counters are rows of one typed array, so that a record whose keys are known allocates nothing.
@@ -141,35 +76,28 @@ export class Aggregation {
   errorCounts = new Float64Array(1024);
   /** By counter: the symbol of the name seen last. */
   humans = new Int32Array(1024);
-  groups: Group[] = [];
   readonly #tags: Tags;
   readonly #countTags: boolean;
-  readonly #bucketSeconds: number;
+  readonly #buckets: Buckets;
   readonly #owner: number;
   readonly #reads: readonly Read[];
   readonly #trackedReads: readonly Read[];
   readonly #always: readonly Step[];
   readonly #tracked: readonly Step[];
   readonly #lists: readonly (ListDimension & { id: number })[];
-  readonly #values = new Int32Array(15);
+  readonly #values = new Int32Array(PLACE_COUNT);
   readonly #unit = new Unit();
   /** With GraphQL errors. */
   readonly #graphUnit = new Unit();
-  readonly #buckets = new Map<number, number>();
-  readonly #groupKeys = new Tuples();
   readonly #codes = new Int32Array(1000);
-  #last = { owner: -1, bucket: 0, day: 0, group: 0 };
-  #zone: Zone = UTC;
   #view: DataView = new DataView(new ArrayBuffer(0));
 
   /** Throws RangeError for a length of buckets that there is not. */
   constructor(rules: AggregateRules) {
     this.rules = rules;
-    const { kind, ignore = [], ignoreTagPrefixes = [], minutes = 60 } = rules;
-    if (!Number.isInteger(minutes) || minutes < 1 || minutes > 60)
-      throw new RangeError(`A bucket covers 1 to 60 minutes, not ${minutes}`);
+    const { kind, ignore = [], ignoreTagPrefixes = [], minutes = 60, daily = false } = rules;
     this.plan = PLANS[kind];
-    this.#bucketSeconds = 60 * minutes;
+    this.#buckets = new Buckets(minutes, daily);
     this.#tags = new Tags(this.symbols, ignoreTagPrefixes);
     this.#countTags = !ignore.includes("tags");
     const { dimensions, lists, owner } = this.plan;
@@ -180,13 +108,17 @@ export class Aggregation {
     this.#owner = PLACES[owner];
     this.#always = always.map(step);
     this.#tracked = tracked.map(step);
-    const first = new Set<Source>(["orgId", "apiId", ...sourcesOf(always)]);
+    const first = textsOf(["orgId", "apiId"], always);
     this.#reads = readsOf(first);
-    this.#trackedReads = readsOf(new Set(sourcesOf(tracked).filter((source) => !first.has(source))));
+    this.#trackedReads = readsOf([...textsOf([], tracked)].filter((source) => !first.has(source)));
     this.#lists = lists
       .map((list, i) => ({ ...list, id: dimensions.length + i }))
       .filter(({ name }) => !ignore.includes(name));
     this.clear();
+  }
+
+  get groups(): readonly Group[] {
+    return this.#buckets.groups;
   }
 
   /** How many counters there are. */
@@ -224,12 +156,9 @@ export class Aggregation {
     this.errors.clear();
     this.errorCounts.fill(0);
     this.humans.fill(0);
-    this.groups = [];
     this.#tags.clear();
     this.#buckets.clear();
-    this.#groupKeys.clear();
     this.#codes.fill(0);
-    this.#last.owner = -1;
     this.#values[ALWAYS] = 1;
   }
 
@@ -240,14 +169,14 @@ export class Aggregation {
     if (!this.#isOurs(table, row)) return false;
     const values = this.#values;
     this.#read(this.#reads, slots, base);
-    const group = this.#readTime(table, row, base);
+    const unit = this.#unit;
+    const group = this.#buckets.of(table, row, base, values[this.#owner]!, values[PLACES.orgId]!, unit);
     const keyBase = DIMENSIONS * group;
     const code = int(table, row, base, CODE);
     if (code === NETWORK_STATISTICS) {
       this.#countNetwork(table, row, base, keyBase);
       return true;
     }
-    const unit = this.#unit;
     unit.requestTime = int(table, row, base, REQUEST_TIME);
     unit.latency = int(table, row, base, LATENCY);
     unit.upstream = int(table, row, base, UPSTREAM);
@@ -290,72 +219,6 @@ export class Aggregation {
       const { place, slot } = reads[i]!;
       values[place] = symbols.intern(view, slots[base + slot]!, slots[base + slot + 1]!);
     }
-  }
-
-  /** Sets the unit's time and returns the record's group. */
-  #readTime(table: RecordTable, row: number, base: number): number {
-    const unit = this.#unit;
-    const p = table.slots[base + TIME.slot]!;
-    let seconds = ZERO_SECONDS;
-    let nanos = 0;
-    let zone = UTC;
-    if (p !== 0 && !table.protobuf) {
-      const { bytes } = table;
-      seconds = intAt(bytes, p + 1);
-      nanos = intAt(bytes, p + 1 + INT_SIZE[bytes[p + 1]!]!);
-      zone = table.localZone;
-    }
-    if (p !== 0 && (table.protobuf || !(nanos >= 0 && nanos < 1e9))) {
-      const time = timeOf(table, row, TIME);
-      seconds = time.seconds;
-      nanos = time.nanos;
-      zone = time.where;
-    }
-    if (!(seconds >= ZERO_SECONDS && seconds <= LAST_SECONDS)) {
-      seconds = seconds > 0 ? LAST_SECONDS : ZERO_SECONDS;
-      nanos = 0;
-    }
-    unit.seconds = seconds;
-    unit.nanos = nanos;
-    this.#zone = zone;
-    const wall = zone.utc ? seconds : seconds + zone.at(seconds).offset;
-    // Buckets begin anew with each hour.
-    const ofHour = wall - HOUR * Math.floor(wall / HOUR);
-    const bucket = seconds - (ofHour % this.#bucketSeconds);
-    return this.#group(table, row, base, bucket, this.rules.daily === true ? Math.floor(wall / DAY) : 0);
-  }
-
-  #group(table: RecordTable, row: number, base: number, bucket: number, day: number): number {
-    const last = this.#last;
-    const owner = this.#values[this.#owner]!;
-    if (owner !== last.owner || bucket !== last.bucket || day !== last.day) {
-      last.owner = owner;
-      last.bucket = bucket;
-      last.day = day;
-      last.group = this.#findGroup(owner, bucket, day);
-    }
-    const group = this.groups[last.group]!;
-    // Only Mongo keeps it.
-    const p = table.slots[base + EXPIRE_AT.slot]!;
-    if (p !== 0) {
-      const expireAt = table.protobuf ? timeOf(table, row, EXPIRE_AT).seconds : intAt(table.bytes, p + 1);
-      if (expireAt > group.expireAt) group.expireAt = Math.min(expireAt, LAST_SECONDS);
-    }
-    return last.group;
-  }
-
-  #findGroup(owner: number, bucket: number, day: number): number {
-    let number = this.#buckets.get(bucket);
-    if (number === undefined) {
-      number = this.#buckets.size;
-      this.#buckets.set(bucket, number);
-    }
-    const group = this.#groupKeys.of(owner, number, day);
-    if (group === this.groups.length) {
-      const org = this.#values[PLACES.orgId]!;
-      this.groups.push({ owner, org, bucket, zone: this.#zone, expireAt: ZERO_SECONDS });
-    }
-    return group;
   }
 
   #run(steps: readonly Step[], slots: Uint32Array, base: number, keyBase: number, error: number): void {
@@ -437,40 +300,4 @@ export class Aggregation {
     if (code < this.#codes.length) this.#codes[code] = symbol;
     return symbol;
   }
-}
-
-/** What is read of a record for these dimensions. */
-function sourcesOf(dimensions: readonly Dimension[]): Source[] {
-  return dimensions.flatMap(({ key }) => key.flatMap((source) => (source === "endpoint" ? ENDPOINT : [source])));
-}
-
-function readsOf(sources: ReadonlySet<Source>): Read[] {
-  const texts = [...sources].filter((source) => !COMPUTED.includes(source));
-  return texts.map((source) => ({ place: PLACES[source], slot: leafFor(source).slot }));
-}
-
-function stepOf({ key, needs, human, graphErrors }: Dimension, id: number): Step {
-  return {
-    id,
-    first: PLACES[key[0]],
-    second: key[1] ? PLACES[key[1]] : NOTHING,
-    needs: needs ? PLACES[needs] : ALWAYS,
-    human: human ? leafFor(human).slot : -1,
-    graphErrors: graphErrors ?? false,
-  };
-}
-
-/** An integer; most have one byte. */
-function int(table: RecordTable, row: number, base: number, leaf: Leaf): number {
-  const p = table.slots[base + leaf.slot]!;
-  if (p === 0) return 0;
-  const first = table.bytes[p]!;
-  if (first < 0x80) return first;
-  return table.protobuf ? numberOf(table, row, leaf) : intAt(table.bytes, p);
-}
-
-function flag(table: RecordTable, row: number, base: number, leaf: Leaf): boolean {
-  const p = table.slots[base + leaf.slot]!;
-  if (p === 0) return false;
-  return table.protobuf ? numberOf(table, row, leaf) !== 0 : table.bytes[p] === 0xc3;
 }

@@ -1,7 +1,8 @@
 import { decodeText } from "../record/text.ts";
 import { GoTime } from "../record/time.ts";
 import type { Timestamp } from "../record/types.ts";
-import { type Aggregation, DIMENSIONS, type Group, TAGS, TOTAL } from "./aggregation.ts";
+import { type Aggregation, DIMENSIONS, TAGS, TOTAL } from "./aggregation.ts";
+import type { Group } from "./buckets.ts";
 import * as at from "./counters.ts";
 import { type LabelSource, type Labels, plain, Scratch, total } from "./labels.ts";
 

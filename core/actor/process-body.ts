@@ -10,7 +10,6 @@ const MiB = 2 ** 20;
 const ENTRY = fileURLToPath(new URL("./process.js", import.meta.url));
 const LARGEST_MESSAGE = 16 * MiB;
 const LOOK_MS = 100;
-const PAGE_BYTES = 4096;
 /** A pipe that does not close by itself is closed after this. */
 const LAST_WORDS_MS = 1000;
 /** What a process of Node needs for itself. */
@@ -56,7 +55,7 @@ export const processBody: MakeBody = (name, { confinement, files }, heap, events
   });
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
-      if (text.includes("JavaScript heap out of memory"))
+      if (/^FATAL ERROR: .*heap out of memory/m.test(text))
         events.failed({ kind: "memory", reason: "it ran out of heap" });
       else events.output(text);
     });
@@ -123,8 +122,8 @@ function sendPiece(socket: Socket, { part: lent, ...piece }: SentPiece): void {
 function guardMemory(pid: number | undefined, most: number, exceeded: (reason: string) => void): () => void {
   const timer = setInterval(async () => {
     try {
-      const pages = Number((await readFile(`/proc/${pid}/statm`, "latin1")).split(" ")[1]);
-      const bytes = pages * PAGE_BYTES;
+      const status = await readFile(`/proc/${pid}/status`, "latin1");
+      const bytes = Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
       if (bytes > most) exceeded(`its memory reached ${megabytes(bytes)} of ${megabytes(most)} allowed`);
     } catch {
       clearInterval(timer);

@@ -73,9 +73,8 @@ async function ask({ manifest, before, more }: Proposal, accept: boolean): Promi
     say("More than it was granted:");
     for (const right of added) say(`  ${plain(right)}`);
   }
-  if (sluice.isolation === "worker" && before?.isolation === "process")
-    say("It no longer runs in a process of its own.");
   const isLooser = sluice.isolation === "worker" && before?.isolation === "process";
+  if (isLooser) say("It no longer runs in a process of its own.");
   if (accept || (before && !isWider && !isLooser)) return true;
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     throw new PluginError(

@@ -134,7 +134,8 @@ async function complete({ manifest, plugin, bundle }: Prepared): Promise<LockedP
 /** What became of one entry of the lock. */
 export interface Reinstalled {
   name: string;
-  done: "there" | "written" | "changed";
+  /** "there": nothing was to be done; "left": a change was not wanted. */
+  done: "there" | "written" | "changed" | "left";
 }
 
 /**
@@ -158,30 +159,23 @@ async function installOne(
   const isIntact = isSealed(plugin) && faultOf(folder, plugin) === undefined;
   if (isIntact || requested === undefined) return "there";
   return inWorkFolder(async (work) => {
-    const prepared = await prepare(exactly(requested, name, version), { folder, work, locked: plugin });
-    const next = await completeAs(plugin, prepared);
-    if (text(next) === text(plugin)) {
+    const fetched = await prepare(exactly(requested, name, version), { folder, work, locked: plugin });
+    const prepared = { ...fetched, plugin: { ...fetched.plugin, requested } };
+    const same = sealed({ ...prepared.plugin, types: plugin.types });
+    if (text(same) === text(plugin)) {
       putBundle(folder, plugin.entry, prepared.bundle);
       return "written";
     }
     if (frozen) {
-      const message = `${name} ${version} comes out otherwise than plugins.lock.json says (${differences(plugin, next)}).`;
+      const message = `${name} ${version} comes out otherwise than plugins.lock.json says (${differences(plugin, same)}).`;
       throw new PluginError("SLUICE_PLUGIN_DRIFT", `${message} Look at it with \`sluice plugin update ${name}\`.`);
     }
-    if (!(await agreed(prepared.manifest, options))) return "there";
+    if (!(await agreed(prepared.manifest, options))) return "left";
+    const next = await complete(prepared);
     putBundle(folder, next.entry, prepared.bundle);
     lockIn(folder, next);
     return "changed";
   });
-}
-
-/** Its code runs only where it is the code that was locked. */
-async function completeAs(plugin: LockedPlugin, prepared: Prepared): Promise<LockedPlugin> {
-  const { types, seal: _, ...locked } = plugin;
-  const requested = locked.requested === undefined ? {} : { requested: locked.requested };
-  const same = { ...prepared, plugin: { ...prepared.plugin, ...requested } };
-  const isSame = JSON.stringify(same.plugin.files) === JSON.stringify(locked.files);
-  return isSame ? sealed({ ...same.plugin, types }) : complete(same);
 }
 
 function text(plugin: LockedPlugin): string {

@@ -54,7 +54,7 @@ test("manifests", async () => {
 test("code", async () => {
   const attempts: [{ [path: string]: string }, RegExp][] = [
     [{ "index.js": "export default [];" }, /defines the types , but its manifest says evil/],
-    [{ "index.js": 'import "../../../../../../etc/hostname.json";' }, /cannot be bundled/],
+    [{ "index.js": `import ${JSON.stringify("../../../../../../etc/hostname.json")};` }, /cannot be bundled/],
     [
       { "index.js": `import x from ${JSON.stringify(house.write("secret.json", "{}"))}; export default x;` },
       /outside of it/,

@@ -113,7 +113,7 @@ test("install writes on a fresh machine what the lock says, and nothing else", a
   expect([house.lockText, readFileSync(bundle(), "utf8")]).toEqual([lock, locked]);
   expect((await house.sluice("plugin", "verify")).code).toBe(0);
 
-  // Another package under the same name is drift.
+  // Another package under the same name is drift; not a line of it runs.
   rmSync(house.path("sluice-plugins/bundles"), { recursive: true });
   house.example("with-addon", "with-dependency.tgz");
   house.publish("better-sqlite3", ["deps", "src"]);

@@ -18,6 +18,13 @@ export function fakeSink(name: string, more: Partial<SinkStatus> = {}): SinkStat
     retries: 0,
     restarts: 0,
     lag: { chunks: 0, records: 0, oldestMs: 0 },
+    backlog: {
+      state: "ok",
+      reason: null,
+      waiting: { chunks: 0, records: 0, bytes: 0 },
+      spooled: 0,
+      dropped: 0,
+    },
     held: { chunks: 0, records: 0 },
     cpuSeconds: 0.5,
     actors: [{ actor: 0, state: "open", cpuSeconds: 0.5, heapBytes: 1000, externalBytes: 2000, eventLoopUse: 0.25 }],
@@ -33,7 +40,7 @@ export function fakeStatus(sinks: SinkStatus[], more: Partial<Status> = {}): Sta
     logError: null,
     lists: [{ name: "analytics-tyk-system-analytics", claimed: 10, live: 3 }],
     sinks,
-    backlog: { bytes: 0, records: 0 },
+    backlog: { bytes: 0, records: 0, limit: 2 ** 30, holding: null, orphans: [] },
     slabs: { bytes: 0, pinned: 0 },
     ...more,
   };

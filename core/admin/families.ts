@@ -1,5 +1,11 @@
 import type { PluginMetric } from "../supervisor/plugin-metrics.ts";
-import { LATENCY_BOUNDS_MS, type SinkState, type SinkStatus, type Status } from "../supervisor/status.ts";
+import {
+  type BacklogState,
+  LATENCY_BOUNDS_MS,
+  type SinkState,
+  type SinkStatus,
+  type Status,
+} from "../supervisor/status.ts";
 import { UPTIME_FAMILIES } from "./uptime-families.ts";
 
 /** One time series of a family. `name` only where it differs from the family's (histograms). */
@@ -27,6 +33,8 @@ const STATES: readonly SinkState[] = [
   "failed",
   "stopped",
 ];
+
+const BACKLOG_STATES: readonly BacklogState[] = ["ok", "spooling", "dropping", "holding"];
 
 const one = (value: (status: Status) => number) => (status: Status) => [{ labels: {}, value: value(status) }];
 
@@ -73,6 +81,24 @@ export const FAMILIES: readonly Family[] = [
     help: "Claimed records that at least one sink still needs.",
     type: "gauge",
     samples: one((s) => s.backlog.records),
+  },
+  {
+    name: "sluice_backlog_limit_bytes",
+    help: "At so many the sink furthest behind pays; 0: there is no limit.",
+    type: "gauge",
+    samples: one((s) => s.backlog.limit),
+  },
+  {
+    name: "sluice_backlog_holding",
+    help: "1 while the backlog is above its limit and all of it is kept, else 0.",
+    type: "gauge",
+    samples: one((s) => (s.backlog.holding === null ? 0 : 1)),
+  },
+  {
+    name: "sluice_orphan_sink",
+    help: "1 for each sink that the log keeps records for and no instance configures.",
+    type: "gauge",
+    samples: (s) => s.backlog.orphans.map((sink) => ({ labels: { sink }, value: 1 })),
   },
   {
     name: "sluice_slab_bytes",
@@ -196,6 +222,42 @@ export const FAMILIES: readonly Family[] = [
       status.sinks.flatMap((sink) =>
         STATES.map((state) => ({ labels: { sink: sink.name, state }, value: sink.state === state ? 1 : 0 })),
       ),
+  },
+  {
+    name: "sluice_sink_backlog_state",
+    help: "1 for what becomes of the sink's backlog (ok, spooling, dropping, holding), 0 for the others.",
+    type: "gauge",
+    samples: (status) =>
+      status.sinks.flatMap((sink) =>
+        BACKLOG_STATES.map((state) => ({
+          labels: { sink: sink.name, state },
+          value: sink.backlog.state === state ? 1 : 0,
+        })),
+      ),
+  },
+  {
+    name: "sluice_sink_spool_records",
+    help: "Records that wait for the sink on this instance's disk.",
+    type: "gauge",
+    samples: eachSink((s) => s.backlog.waiting.records),
+  },
+  {
+    name: "sluice_sink_spool_bytes",
+    help: "Bytes of these records.",
+    type: "gauge",
+    samples: eachSink((s) => s.backlog.waiting.bytes),
+  },
+  {
+    name: "sluice_sink_spooled_records_total",
+    help: "Records of the sink that were moved from Redis to this instance's disk.",
+    type: "counter",
+    samples: eachSink((s) => s.backlog.spooled),
+  },
+  {
+    name: "sluice_sink_dropped_records_total",
+    help: "Records of the sink that were dropped because the backlog was at its limit.",
+    type: "counter",
+    samples: eachSink((s) => s.backlog.dropped),
   },
   {
     name: "sluice_batch_duration_seconds",

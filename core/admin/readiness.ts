@@ -1,15 +1,30 @@
-import type { SinkState, Status } from "../supervisor/status.ts";
+import type { BacklogState, SinkState, Status } from "../supervisor/status.ts";
 
 export interface Readiness {
   ready: boolean;
+  /** What an operator should see to, ready or not: records that are dropped, a log that fills, a sink that nobody has. */
+  alarms: string[];
   log: { ready: boolean; reason: string | null };
-  sinks: { [name: string]: { ready: boolean; state: SinkState; reason: string | null } };
+  sinks: {
+    [name: string]: { ready: boolean; state: SinkState; reason: string | null; backlog: BacklogState; spooled: number };
+  };
 }
 
 /** Ready: the log is within reach and every sink takes records. */
 export function readiness(status: Status): Readiness {
   const sinks: Readiness["sinks"] = {};
-  for (const { name, ready, state, reason } of status.sinks) sinks[name] = { ready, state, reason };
+  for (const { name, ready, state, reason, backlog } of status.sinks) {
+    sinks[name] = { ready, state, reason, backlog: backlog.state, spooled: backlog.waiting.records };
+  }
   const log = { ready: status.logError === null, reason: status.logError };
-  return { ready: log.ready && status.sinks.every((sink) => sink.ready), log, sinks };
+  return { ready: log.ready && status.sinks.every((sink) => sink.ready), alarms: alarms(status), log, sinks };
+}
+
+function alarms({ sinks, backlog: { holding, orphans } }: Status): string[] {
+  const charged = sinks.filter(({ backlog }) => backlog.state !== "ok");
+  return [
+    ...(holding === null ? [] : [`the backlog in Redis is above its limit: ${holding}`]),
+    ...charged.map(({ name, backlog }) => `sink ${name} is ${backlog.state}: ${backlog.reason}`),
+    ...orphans.map((name) => `no instance configures the sink ${name}, and the log keeps everything for it`),
+  ];
 }

@@ -103,8 +103,23 @@ describe("/readyz", () => {
     expect(await response.json()).toEqual({
       ready: true,
       log: { ready: true, reason: null },
-      sinks: { csv: { ready: true, state: "open", reason: null } },
+      alarms: [],
+      sinks: { csv: { ready: true, state: "open", reason: null, backlog: "ok", spooled: 0 } },
     });
+  });
+
+  test("what is charged, held and nobody's is an alarm, and no reason not to be ready", async () => {
+    const backlog = { ...fakeSink("a").backlog, state: "dropping" as const, reason: "why" };
+    const status = fakeStatus([fakeSink("a", { backlog })], {
+      backlog: { bytes: 5, records: 1, limit: 4, holding: "all is kept", orphans: ["old"] },
+    });
+    const response = await get(await start({ status: () => status }), "/readyz");
+    expect(response.status).toBe(200);
+    expect((await response.json()).alarms).toEqual([
+      "the backlog in Redis is above its limit: all is kept",
+      "sink a is dropping: why",
+      expect.stringContaining("no instance configures the sink old"),
+    ]);
   });
 
   test("503 names the sink that is not, and why", async () => {

@@ -76,8 +76,8 @@ export interface ListLog {
   ack(sink: string, refs: readonly ChunkRef[]): Promise<number>;
   /** Copies these records into the dead letters. Before the ack, never after. Idempotent by (sink, chunk, index) when listed. */
   reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void>;
-  /** Adds letters that are no records of a chunk that is here. */
-  addLetters(sink: string, letters: readonly NewLetter[]): Promise<void>;
+  /** Adds letters that are no records of a chunk that is here; answers their ids. */
+  addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]>;
   /** Hands back at once, uncounted: the next takeover has them. */
   release(sink: string, refs: readonly ChunkRef[]): Promise<void>;
   /** Deletes chunks that all sinks are done with; how many. Any instance may. */

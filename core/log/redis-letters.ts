@@ -27,13 +27,16 @@ export async function addLetters(
   keys: ListKeys,
   sink: string,
   letters: readonly NewLetter[],
-): Promise<void> {
+): Promise<string[]> {
+  const ids: string[] = [];
   for (let i = 0; i < letters.length; i += LETTERS) {
     const some = letters.slice(i, i + LETTERS).flatMap(({ chunk, index, reason, raw }) => {
       return [chunk, index, reason, Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)];
     });
-    await run(ADD_LETTERS, [keys.log, keys.dead, keys.letters], [sink, ...some], keys.dead);
+    const added = await run(ADD_LETTERS, [keys.log, keys.dead, keys.letters], [sink, ...some], keys.dead);
+    ids.push(...(added as string[]));
   }
+  return ids;
 }
 
 export async function countLetters(

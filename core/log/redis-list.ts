@@ -30,6 +30,8 @@ const BLOCK_CHUNKS = 1000;
 const IDS = 500;
 /** Entries looked at in one XPENDING of a takeover. */
 const PAGE = 100;
+/** Chunks whose records are counted one by one, for an estimate of all. */
+const COUNTED = 64;
 /** Elements of one LRANGE, whatever a foreign descriptor says. */
 const MOST = 65_536;
 
@@ -202,7 +204,7 @@ export class RedisList implements ListLog {
     await writeLetters(this.#options.connection, this.keys, sink, ref, this.#blockKey(ref), letters);
   }
 
-  addLetters(sink: string, letters: readonly NewLetter[]): Promise<void> {
+  addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]> {
     return addLetters(this.#options.connection, this.keys, sink, letters);
   }
 
@@ -244,18 +246,21 @@ export class RedisList implements ListLog {
     return dropLetters(this.#options.connection, this.keys, ids);
   }
 
-  /** Records and bytes, claimed and live; the claimed from the running totals, the bytes from the mean size. */
+  /** Records and bytes, claimed and live; the claimed from the chunks that are there, the bytes from the mean size. */
   async usage(): Promise<{ bytes: number; records: number }> {
     const { send } = this.#options.connection;
-    const [length, [first], last] = await Promise.all([
+    const [length, entries, chunks] = await Promise.all([
       send("LLEN", [this.keys.live], this.name),
-      readEntries(send, this.keys.log, "-", "+", 1),
-      lastEntry(send, this.keys.log),
+      readEntries(send, this.keys.log, "-", "+", COUNTED),
+      send("XLEN", [this.keys.log], this.keys.log),
     ]);
     const live = length as number;
     let records = live;
-    if (first !== undefined && last !== undefined) {
-      records += last.total - first.total + first.records;
+    const [first] = entries;
+    if (first !== undefined) {
+      // Not by the running totals: the oldest chunk may be all that is left of many.
+      const counted = entries.reduce((sum, entry) => sum + entry.records, 0);
+      records += Math.round((counted * (chunks as number)) / entries.length);
       if (this.#mean === 0) this.#mean = await this.#sampleMean(this.keys.block(first.block));
     }
     if (live > 0 && this.#mean === 0) this.#mean = await this.#sampleMean(this.keys.live);

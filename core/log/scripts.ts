@@ -85,13 +85,13 @@ local found=0 for i=4,#ARGV,2 do local raw=redis.call('LINDEX',KEYS[2],ARGV[3]+A
     redis.call('HINCRBY',KEYS[4],'n:'..ARGV[1],1); redis.call('HINCRBY',KEYS[4],'b:'..ARGV[1],#raw) end end
 return found`);
 
-/** Adds letters that are given whole, and counts them. */
+/** Adds letters that are given whole, and counts them; answers their ids. */
 export const ADD_LETTERS = script(`-- KEYS log, dead, letters  ARGV sink, (chunk, index, reason, raw)...
 redis.call('PERSIST',KEYS[1])
-for i=2,#ARGV,4 do
-  redis.call('XADD',KEYS[2],'*','sink',ARGV[1],'chunk',ARGV[i],'index',ARGV[i+1],'reason',ARGV[i+2],'raw',ARGV[i+3])
+local ids={} for i=2,#ARGV,4 do
+  ids[#ids+1]=redis.call('XADD',KEYS[2],'*','sink',ARGV[1],'chunk',ARGV[i],'index',ARGV[i+1],'reason',ARGV[i+2],'raw',ARGV[i+3])
   redis.call('HINCRBY',KEYS[3],'n:'..ARGV[1],1); redis.call('HINCRBY',KEYS[3],'b:'..ARGV[1],#ARGV[i+3]) end
-return 1`);
+return ids`);
 
 /**
  * Makes a group of another name that begins at the first chunk that the old one is not done with, and ends the old one.

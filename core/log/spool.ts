@@ -64,7 +64,7 @@ export class SpoolList extends SqliteChunks<SpoolStore> implements ListLog {
     return { claimed: 0, left: 0 };
   }
 
-  addLetters(sink: string, letters: readonly NewLetter[]): Promise<void> {
+  addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]> {
     return this.#home.addLetters(sink, letters);
   }
 

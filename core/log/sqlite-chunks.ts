@@ -168,7 +168,7 @@ export abstract class SqliteChunks<Store extends ChunkStore> {
     await this.addLetters(sink, found);
   }
 
-  abstract addLetters(sink: string, letters: readonly NewLetter[]): Promise<void>;
+  abstract addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]>;
 
   protected get store(): Store {
     return this.#opened();

@@ -42,8 +42,8 @@ export class SqliteList extends SqliteChunks<SqliteStore> implements ListLog {
     return this.#intake?.claim(this.name, this.store) ?? { claimed: 0, left: 0 };
   }
 
-  async addLetters(sink: string, letters: readonly NewLetter[]): Promise<void> {
-    this.store.writeLetters(this.name, sink, letters);
+  async addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]> {
+    return this.store.writeLetters(this.name, sink, letters);
   }
 
   async letters(sink: string): Promise<{ records: number; bytes: number }> {

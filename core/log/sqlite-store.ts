@@ -147,16 +147,22 @@ export class SqliteStore extends SqliteFile {
     });
   }
 
-  /** A letter written twice stays one. */
-  writeLetters(list: string, sink: string, letters: readonly NewLetter[]): void {
-    if (letters.length === 0) return;
+  /** A letter written twice stays one. Answers the ids. */
+  writeLetters(list: string, sink: string, letters: readonly NewLetter[]): string[] {
+    if (letters.length === 0) return [];
     const insert = this.sql(
       `INSERT OR IGNORE INTO letter (list, sink, chunk, position, reason, at, raw) VALUES (?, ?, ?, ?, ?, ?, ?)`,
     );
+    const select = this.sql(
+      "SELECT CAST(id AS TEXT) FROM letter WHERE list = ? AND sink = ? AND chunk = ? AND position = ?",
+    ).pluck();
     const at = Date.now();
-    this.durably(() => {
-      for (const { chunk, index, reason, raw } of letters) insert.run(list, sink, chunk, index, reason, at, raw);
-    });
+    return this.durably(() =>
+      letters.map(({ chunk, index, reason, raw }) => {
+        insert.run(list, sink, chunk, index, reason, at, raw);
+        return select.get(list, sink, chunk, index) as string;
+      }),
+    );
   }
 
   countLetters(list: string, sink: string): { records: number; bytes: number } {

@@ -22,7 +22,7 @@ const NO_LAG: SinkStatus["lag"] = { chunks: 0, records: 0, oldestMs: 0 };
 /** Drains one list of the gateway: claims chunks, deals them out to the sinks that have credit, keeps their leases, sweeps. */
 export class ListDrain {
   readonly list: ListLog;
-  readonly #sinks: readonly Sink[];
+  readonly sinks: readonly Sink[];
   readonly #leaseMs: number;
   readonly #pollMs: number;
   readonly #logger: Logger;
@@ -37,6 +37,8 @@ export class ListDrain {
   readonly #sure = new Set<Sink>();
   /** Sinks for which chunks of the dead are to be looked for. */
   readonly #overdue = new Set<Sink>();
+  /** Sinks that are to take nothing of this list: their spool feeds them. */
+  readonly #excluded = new Set<Sink>();
   readonly #hungry: () => void;
   readonly #pace: ClaimPace<Sink>;
   #taking = false;
@@ -61,7 +63,7 @@ export class ListDrain {
     hungry: () => void,
   ) {
     this.list = list;
-    this.#sinks = sinks;
+    this.sinks = sinks;
     this.#pace = new ClaimPace(sinks, ({ takes }) => takes);
     this.#leaseMs = pace.leaseMs;
     this.#pollMs = pace.pollMs;
@@ -74,13 +76,13 @@ export class ListDrain {
     void this.#claimLoop();
     this.#repeat(this.#leaseMs / 4, () => this.renew());
     this.#repeat(this.#leaseMs / 4, async () => {
-      for (const sink of this.#sinks) this.#overdue.add(sink);
+      for (const sink of this.sinks) this.#overdue.add(sink);
       this.#hungry();
     });
     this.#repeat(SWEEP_MS, async () => {
-      if (this.#quietMs() < SWEEP_QUIET_MS) await this.#sweep();
+      if (this.#quietMs() < SWEEP_QUIET_MS) await this.sweep();
     });
-    this.#repeat(SLOW_SWEEP_MS, () => this.#sweep());
+    this.#repeat(SLOW_SWEEP_MS, () => this.sweep());
     this.#repeat(LAG_MS, async () => {
       if (this.#awake()) await this.measure();
     });
@@ -135,13 +137,23 @@ export class ListDrain {
   /** Brings the lags up to date. */
   async measure(): Promise<void> {
     await Promise.all(
-      this.#sinks.map(async (sink) => {
+      this.sinks.map(async (sink) => {
         const { live, ...lag } = await this.list.lag(sink.name);
         this.#live = live;
         this.#lag.set(sink, lag);
         if (live > 0 || lag.chunks > 0) this.#activeAt = performance.now();
       }),
     );
+  }
+
+  /** This sink takes nothing more of this list. */
+  exclude(sink: Sink): void {
+    this.#excluded.add(sink);
+  }
+
+  /** It does again. */
+  include(sink: Sink): void {
+    if (this.#excluded.delete(sink)) this.#hungry();
   }
 
   status(): ListStatus {
@@ -160,7 +172,8 @@ export class ListDrain {
     return performance.now() - this.#activeAt;
   }
 
-  async #sweep(): Promise<void> {
+  /** Deletes what all sinks are done with. */
+  async sweep(): Promise<void> {
     this.#taken = 0;
     this.#sweeping ??= this.list.sweep().finally(() => {
       this.#sweeping = null;
@@ -189,7 +202,7 @@ export class ListDrain {
         pause = ERROR_PAUSE_MS;
       }
       // Other instances claim too: there may be chunks whether or not this claim found any.
-      for (const sink of this.#sinks) {
+      for (const sink of this.sinks) {
         this.#more.add(sink);
         if (claimed > 0) this.#sure.add(sink);
       }
@@ -202,6 +215,7 @@ export class ListDrain {
   async #takeOnce(): Promise<void> {
     const requests: { sink: Sink; chunks: number }[] = [];
     for (const sink of this.#more) {
+      if (this.#excluded.has(sink)) continue;
       const chunks = Math.min(sink.credit(), this.#sure.has(sink) ? Number.POSITIVE_INFINITY : 1);
       if (chunks <= 0) continue;
       sink.reserve(chunks);
@@ -231,13 +245,13 @@ export class ListDrain {
       }
       sink.accept(this.list, refs, chunks, at);
     }
-    if (this.#taken >= SWEEP_CHUNKS * this.#sinks.length) {
-      this.#sweep().catch((error) => this.#troubles.failed(this.list.name, error));
+    if (this.#taken >= SWEEP_CHUNKS * this.sinks.length) {
+      this.sweep().catch((error) => this.#troubles.failed(this.list.name, error));
     }
   }
 
   async #renew(): Promise<void> {
-    for (const sink of this.#sinks) {
+    for (const sink of this.sinks) {
       const refs = sink.held(this.list);
       if (refs.length === 0) continue;
       const at = performance.now();
@@ -254,7 +268,7 @@ export class ListDrain {
   async #takeOver(): Promise<void> {
     await Promise.all(
       [...this.#overdue].map(async (sink) => {
-        if (sink.credit() <= 0) return;
+        if (this.#excluded.has(sink) || sink.credit() <= 0) return;
         this.#overdue.delete(sink);
         let taken = 0;
         try {

@@ -10,7 +10,7 @@ import { Feeder } from "./feeder.ts";
 import { Hands } from "./hands.ts";
 import { type Holding, type Piece, pieceOf } from "./holding.ts";
 import { Latency } from "./latency.ts";
-import type { SinkStatus } from "./status.ts";
+import type { SinkBacklog, SinkStatus } from "./status.ts";
 import { SUSPECTS_IN_A_ROW, Suspects } from "./suspects.ts";
 
 /** For the log's answer at the end, even when the calls used up the time, ms. */
@@ -97,6 +97,11 @@ export class Sink {
 
   get name(): string {
     return this.config.name;
+  }
+
+  /** Records acknowledged. */
+  get delivered(): number {
+    return this.#totals.delivered;
   }
 
   /** Whether some actor of it works, with room for more right now or not. */
@@ -217,6 +222,20 @@ export class Sink {
     await Promise.all([...byList].map(([list, refs]) => this.#handBack(list, refs)));
   }
 
+  /**
+   * Hands back what it holds of this list and is not finished, also what its actors have: what they do not write yet, they
+   * will not; a call that is under way may end well, then it is delivered twice.
+   */
+  async yield(list: ListLog): Promise<void> {
+    const finished = new Set(this.#acknowledger.pending);
+    const given = [...this.#holdings.values()].filter((it) => it.list === list && !it.lost && !finished.has(it));
+    for (const holding of given) this.#lose(holding);
+    await this.#handBack(
+      list,
+      given.map(({ ref }) => ref),
+    );
+  }
+
   async #handBack(list: ListLog, refs: readonly ChunkRef[]): Promise<void> {
     if (refs.length === 0) return;
     try {
@@ -239,7 +258,7 @@ export class Sink {
     return records;
   }
 
-  status(lag: SinkStatus["lag"]): SinkStatus {
+  status(lag: SinkStatus["lag"], backlog: SinkBacklog): SinkStatus {
     const { state, reason, restarts } = this.crew;
     return {
       name: this.name,
@@ -250,6 +269,7 @@ export class Sink {
       ...this.#totals,
       restarts,
       lag,
+      backlog,
       held: { chunks: this.#holdings.size, records: this.#open() },
       cpuSeconds: this.crew.cpuSeconds,
       actors: this.crew.status(),

@@ -7,9 +7,35 @@ export interface Status {
   logError: string | null;
   lists: ListStatus[];
   sinks: SinkStatus[];
-  backlog: { bytes: number; records: number };
+  backlog: BacklogStatus;
   slabs: { bytes: number; pinned: number };
   uptime?: UptimeStatus;
+}
+
+export interface BacklogStatus {
+  bytes: number;
+  records: number;
+  /** Bytes; 0: none. */
+  limit: number;
+  /** Why it is above its limit, and all of it is kept; null: it is not. */
+  holding: string | null;
+  /** Sinks that the log keeps records for, and no instance configures. */
+  orphans: string[];
+}
+
+/** What becomes of a sink's backlog: it stays in Redis; or, since that is at its limit and the sink furthest behind... */
+export type BacklogState = "ok" | "spooling" | "dropping" | "holding";
+
+export interface SinkBacklog {
+  state: BacklogState;
+  /** Null while all is well. */
+  reason: string | null;
+  /** On this instance's disk. */
+  waiting: { chunks: number; records: number; bytes: number };
+  /** Records that went to disk. */
+  spooled: number;
+  /** Records that were dropped. */
+  dropped: number;
 }
 
 /** Uptime tests; absent from the status where none are configured. */
@@ -73,6 +99,7 @@ export interface SinkStatus {
   retries: number;
   restarts: number;
   lag: { chunks: number; records: number; oldestMs: number };
+  backlog: SinkBacklog;
   /** In hand: taken and not yet acknowledged. */
   held: { chunks: number; records: number };
   /** Of all actors that ran for it, seconds. */

@@ -1,17 +1,27 @@
 import type { Config } from "../config/config.ts";
 import { kindOf } from "../log/keys.ts";
 import type { DeliveryLog, ListLog, SinkEntry } from "../log/log.ts";
+import { openSpool, type Spool } from "../log/spool.ts";
 import type { Logger } from "../logging/index.ts";
 import { watchFolder } from "../plugins/watch.ts";
 import { ChunkReader } from "./chunk-reader.ts";
+import { KnownSinks } from "./known-sinks.ts";
 import { ListDrain } from "./list-drain.ts";
 import { Sink } from "./sink.ts";
 import { SlabPool } from "./slabs.ts";
 import { startInTurns } from "./start-in-turns.ts";
-import type { SinkStatus, Status } from "./status.ts";
+import type { SinkBacklog, SinkStatus, Status } from "./status.ts";
+import { Tiers } from "./tiers.ts";
 import { Troubles } from "./troubles.ts";
 import { inTurns } from "./turns.ts";
 
+const IN_THE_LOG: SinkBacklog = {
+  state: "ok",
+  reason: null,
+  waiting: { chunks: 0, records: 0, bytes: 0 },
+  spooled: 0,
+  dropped: 0,
+};
 /** A larger record becomes a dead letter unread. */
 const LARGEST_RECORD = 256 * 2 ** 20;
 /** Trouble with the log as a whole, not with one list. */
@@ -63,10 +73,26 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
       }),
   );
   const readersOf = ({ wire }: ListLog) => sinks.filter(({ config }) => config.reads === kindOf(wire));
+  function drainOf(list: ListLog): ListDrain {
+    return new ListDrain(list, readersOf(list), delivery, logger, troubles, hungry);
+  }
+  /** What is on disk is drained as lists of its own. */
+  function drainsOf(spool: Spool): ListDrain[] {
+    return listDrains.map(({ list }) => drainOf(spool.list(list, delivery.leaseMs)));
+  }
   // A list that no sink reads is left alone.
-  const drains = log.lists
-    .filter((list) => readersOf(list).length > 0)
-    .map((list) => new ListDrain(list, readersOf(list), delivery, logger, troubles, hungry));
+  const listDrains = log.lists.filter((list) => readersOf(list).length > 0).map(drainOf);
+  const limits = config.log.engine === "redis" ? config.log.backlog : undefined;
+  const spool = limits?.spool ? openSpool(limits.spool) : null;
+  const spoolDrains = spool === null ? [] : drainsOf(spool);
+  const known = new KnownSinks(log, entries, logger);
+  const tiers = limits
+    ? new Tiers({
+        ...{ log, config: limits, leaseMs: delivery.leaseMs, drains: listDrains, sinks, spool, logger },
+        foreign: () => known.foreign,
+      })
+    : null;
+  const drains = [...listDrains, ...spoolDrains];
   const failed = (error: unknown) => troubles.failed(LOG, error);
 
   const openLog = async (): Promise<void> => {
@@ -81,15 +107,19 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
       }
     }
     if (stopping) return;
+    tiers?.start();
     for (const drain of drains) drain.start();
+    const register = async () => {
+      const entriesNow = entries.map((entry) => ({ ...entry, ...(spool && { spools: spool.published(entry.name) }) }));
+      await log.register(entriesNow);
+      await known.look();
+    };
     // A Redis that is full refuses it while delivery goes on: that is no reason not to be ready.
-    const register = () =>
-      void log
-        .register(entries)
-        .catch((error) => logger.warn("the sinks could not be registered in the log", { error }));
-    register();
+    const registerSoon = () =>
+      void register().catch((error) => logger.warn("the sinks could not be registered in the log", { error }));
+    registerSoon();
     timers.push(
-      setInterval(register, REGISTER_MS),
+      setInterval(registerSoon, REGISTER_MS),
       setInterval(() => pool.trim(), TRIM_MS),
       setInterval(async () => {
         try {
@@ -125,13 +155,19 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
     status: () => ({
       startedAt,
       logError: troubles.first,
-      lists: drains.map((drain) => drain.status()),
-      sinks: sinks.map((sink) => sink.status(lagOf(sink))),
-      backlog,
+      lists: listDrains.map((drain) => drain.status()),
+      sinks: sinks.map((sink) => sink.status(lagOf(sink), tiers?.of(sink) ?? IN_THE_LOG)),
+      backlog: {
+        ...backlog,
+        limit: tiers?.limit ?? 0,
+        holding: tiers?.holding ?? null,
+        orphans: known.orphans,
+      },
       slabs: { bytes: pool.bytes, pinned: pool.used },
     }),
     async stop(deadlineMs) {
       stopping = true;
+      const looked = tiers?.stop();
       const closeUntil = Date.now() + deadlineMs;
       const drainUntil = closeUntil - deadlineMs * CLOSE_SHARE;
       for (const drain of drains) drain.stop();
@@ -139,6 +175,8 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
       for (const drain of drains) drain.end();
       for (const timer of timers) clearTimeout(timer);
       for (const end of ends) end();
+      await looked;
+      spool?.close();
       await log.close();
       return { released: released.reduce((sum, records) => sum + records, 0) };
     },

@@ -101,8 +101,9 @@ export class FakeList implements ListLog {
     });
   }
 
-  async addLetters(_sink: string, letters: readonly NewLetter[]): Promise<void> {
+  async addLetters(_sink: string, letters: readonly NewLetter[]): Promise<string[]> {
     this.notes.push(...letters);
+    return letters.map(({ chunk }) => chunk);
   }
 
   release(_sink: string, refs: readonly ChunkRef[]): Promise<void> {

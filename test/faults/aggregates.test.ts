@@ -60,9 +60,9 @@ test(`killed with -9 ${KILLS} times while it counts, with one actor or two`, {
     await push(redis.client, kill * share, (kill + 1) * share);
     const sluice = await start({ redis, dsn: postgres.dsn, actors: 1 + (kill % 2) });
     await sluice.ready();
-    // A gather takes two seconds: some die before their flush, some after it, every third one within.
+    // A gather takes four seconds: some die before their flush, some after it, every third one within.
     const letGo = kill % 3 === 2 ? await heldInFlush(postgres) : null;
-    if (!letGo) await sleep(Math.random() * 2600);
+    if (!letGo) await sleep(Math.random() * 5000);
     await sluice.kill();
     await letGo?.();
     if ((await owners(redis.client, SINK)).size > 0) struck++;

@@ -32,11 +32,10 @@ async function tablesOf(
   const definition = aggregateSinks.find((sink) => sink.type === type)!;
   const sink = await open(definition, { ...meta, type: "postgres", connection_string: postgres.dsn });
   for (let i = 0; i < records.length; i += 100) sink.deliver(records.slice(i, i + 100), { wire });
-  await sink.clock.advance(2000);
+  await sink.clock.advance(4000);
   await sink.settled();
-  expect(sink.deadLetters()).toEqual([]);
-  await sink.drain();
   await sink.close();
+  expect(sink.deadLetters()).toEqual([]);
   const tables = await postgres.query(
     "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'tyk_%'",
   );

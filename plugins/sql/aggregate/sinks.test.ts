@@ -413,7 +413,7 @@ test("a gather that is late comes again in smaller ones", async () => {
     }));
     sink.deliver(records);
   }
-  await sink.clock.advance(2000);
+  await sink.clock.advance(4000);
   await sink.clock.advance(60_000);
   await settle(sink);
   expect(Math.max(...written)).toBeLessThanOrEqual(3001);

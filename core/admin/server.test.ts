@@ -115,11 +115,13 @@ describe("/readyz", () => {
     });
     const response = await get(await start({ status: () => status }), "/readyz");
     expect(response.status).toBe(200);
-    expect((await response.json()).alarms).toEqual([
-      "the backlog in Redis is above its limit: all is kept",
-      "sink a is dropping: why",
-      expect.stringContaining("no instance configures the sink old"),
-    ]);
+    expect(await response.json()).toMatchObject({
+      alarms: [
+        "the backlog in Redis is above its limit: all is kept",
+        "sink a is dropping: why",
+        expect.stringContaining("no instance configures the sink old"),
+      ],
+    });
   });
 
   test("503 names the sink that is not, and why", async () => {

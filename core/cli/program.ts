@@ -4,6 +4,7 @@ import type { CheckOptions } from "./check.ts";
 import type { ConfigPrintOptions } from "./config-print.ts";
 import { EXIT } from "./errors.ts";
 import { addPluginCommands } from "./plugin.ts";
+import type { SinksOptions } from "./sinks.ts";
 import { version } from "./version.ts";
 
 /** Options of `start`: Tyk Pump's flags under its names, and our own. */
@@ -84,6 +85,7 @@ function createProgram(done: (code: number) => void): Command {
     const { configSchema } = await import("./config-schema.ts");
     done(await configSchema(options));
   });
+  addSinksCommands(program, done);
   addPluginCommands(program, done);
   return program;
 }
@@ -161,6 +163,31 @@ function addConfigSchema(config: Command): Command {
     .description("print the JSON schema of pump.conf with the plugins that are installed, for editors")
     .allowExcessArguments(false)
     .addOption(conf());
+}
+
+function addSinksCommands(program: Command, done: (code: number) => void): void {
+  const load = () => import("./sinks.ts");
+  const under = (group: Command, usage: string, description: string): Command =>
+    group
+      .command(usage)
+      .description(description)
+      .allowExcessArguments(false)
+      .addOption(conf())
+      .option("--json", "print JSON");
+  const sinks = program.command("sinks").description("the sinks that the log keeps records for");
+  under(sinks, "list", "show them: how far behind, when last seen, configured here or not").action(
+    async (options: SinksOptions) => done(await (await load()).list(options)),
+  );
+  under(sinks, "forget <name>", "keep nothing more for a sink that no instance configures")
+    .option("--yes", "without a question")
+    .action(async (name: string, options: SinksOptions) => done(await (await load()).forget(name, options)));
+  under(sinks, "rename <from> <to>", "let another name go on where a sink was").action(
+    async (from: string, to: string, options: SinksOptions) => done(await (await load()).rename(from, to, options)),
+  );
+  const spool = program.command("spool").description("records that Redis had no room for, on this instance's disk");
+  under(spool, "import <folder>", "move the spool of a lost host into this instance's").action(
+    async (folder: string, options: SinksOptions) => done(await (await load()).importSpool(folder, options)),
+  );
 }
 
 function conf(): Option {

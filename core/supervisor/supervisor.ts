@@ -88,7 +88,7 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
   const known = new KnownSinks(log, entries, logger);
   const tiers = limits
     ? new Tiers({
-        ...{ log, config: limits, leaseMs: delivery.leaseMs, drains: listDrains, sinks, spool, logger },
+        ...{ log, config: limits, drains: listDrains, sinks, spool, logger },
         foreign: () => known.foreign,
       })
     : null;

@@ -46,7 +46,6 @@ interface Debtor {
 export interface TiersParts {
   log: Pick<DeliveryLog, "usage" | "memory">;
   config: BacklogConfig;
-  leaseMs: number;
   /** Of the log's lists. */
   drains: readonly ListDrain[];
   sinks: readonly Sink[];
@@ -64,9 +63,12 @@ export interface TiersParts {
 export class Tiers {
   readonly #parts: TiersParts;
   readonly #accounts: Map<Sink, Account>;
+  /** Mean. */
+  #recordBytes = 1000;
   #fullness: Fullness = { limit: 0, full: false, excess: 0 };
   /** Why nothing can be charged at the moment. */
   #holding: string | null = null;
+  #fullSince: number | null = null;
   /** The spool cannot be written now. */
   #spoolFailure: { at: number; reason: string } | null = null;
   #saidOfSpool: string | null = null;
@@ -134,10 +136,12 @@ export class Tiers {
       return;
     }
     await Promise.all(drains.map((drain) => drain.measure()));
-    const paid = new Set<string>();
-    let why = "every sink keeps up or has nothing left to pay with";
+    // Of each no more than that at once: what it has in its actors' hands may keep what it paid with from being deleted.
+    const price = this.#fullness.excess;
+    const paid = new Map<string, number>();
+    let why: string | null = null;
     while (this.#fullness.excess > 0 && !this.#stopped) {
-      const debtor = this.#furthestBehind(paid);
+      const debtor = this.#furthestBehind((key) => (paid.get(key) ?? 0) >= price);
       if (debtor === null) break;
       const { sink, drain } = debtor;
       const other = await this.#olderElsewhere(debtor);
@@ -151,20 +155,34 @@ export class Tiers {
         this.#set(sink, "holding", "all is kept for it, and Redis fills");
         break;
       }
-      if (await this.#charge(debtor)) {
+      const key = keyOf(sink, drain);
+      const left = price - (paid.get(key) ?? 0);
+      const records = await this.#charge(debtor, left / this.#recordBytes);
+      if (records > 0) {
+        paid.set(key, price - left + records * this.#recordBytes);
         await drain.sweep();
         await Promise.all([drain.measure(), this.#measure()]);
       } else if (policy === this.#policy()) {
-        paid.add(keyOf(sink, drain));
+        paid.set(key, price);
       }
     }
     this.#count();
-    this.#hold(this.#fullness.full ? why : null);
+    if (this.#fullness.full) this.#full(why);
+    else this.#hold(null);
+  }
+
+  /** Still, and why nothing was charged; null: there was nothing to charge, which may be so for a while. */
+  #full(why: string | null): void {
+    const now = performance.now();
+    this.#fullSince ??= now;
+    if (why === null && now - this.#fullSince < KEEPS_UP_MS) return;
+    this.#hold(why ?? "every sink keeps up, or has nothing left to pay with");
   }
 
   async #measure(): Promise<void> {
     const { log, config } = this.#parts;
-    const [{ bytes }, memory] = await Promise.all([log.usage(), log.memory()]);
+    const [{ bytes, records }, memory] = await Promise.all([log.usage(), log.memory()]);
+    if (records > 0) this.#recordBytes = Math.max(1, bytes / records);
     this.#fullness = fullness(config.maxBytes, memory, bytes);
   }
 
@@ -187,12 +205,12 @@ export class Tiers {
   }
 
   /** Of those that do not keep up. */
-  #furthestBehind(except: ReadonlySet<string>): Debtor | null {
+  #furthestBehind(hasPaid: (key: string) => boolean): Debtor | null {
     let furthest: Debtor | null = null;
     for (const drain of this.#parts.drains) {
       for (const sink of drain.sinks) {
         const { chunks, oldestMs } = drain.lag(sink);
-        if (chunks === 0 || except.has(keyOf(sink, drain))) continue;
+        if (chunks === 0 || hasPaid(keyOf(sink, drain))) continue;
         if (this.#idleMs(sink) < WORKS_MS && oldestMs < KEEPS_UP_MS) continue;
         if (furthest === null || oldestMs > furthest.oldestMs) furthest = { sink, drain, oldestMs };
       }
@@ -208,21 +226,20 @@ export class Tiers {
     return null;
   }
 
-  /** False: there was nothing to charge, or it could not be done. */
-  async #charge({ sink, drain }: Debtor): Promise<boolean> {
+  /** About so many records of its oldest; how many. 0: there was nothing to charge, or it could not be done. */
+  async #charge({ sink, drain }: Debtor, records: number): Promise<number> {
     const { list } = drain;
     const spools = this.#policy() === "spool";
-    let refs = await this.#take(sink, list, spools ? SPOOL_CHUNKS : DROP_CHUNKS);
-    if (refs.length === 0 && this.#idleMs(sink) >= this.#parts.leaseMs) {
-      // What it holds and gets nowhere with may keep a whole block.
-      await sink.yield(list);
-      refs = await this.#take(sink, list, SPOOL_CHUNKS);
-    }
-    if (refs.length === 0) return false;
+    const lag = drain.lag(sink);
+    const wanted = Math.ceil(records / Math.max(1, lag.records / lag.chunks));
+    // The oldest are those that it holds and gets nowhere with: nothing behind them in their block could be deleted.
+    if (this.#idleMs(sink) >= WORKS_MS) await sink.yield(list);
+    const refs = await this.#take(sink, list, Math.max(1, Math.min(wanted, spools ? SPOOL_CHUNKS : DROP_CHUNKS)));
+    if (refs.length === 0) return 0;
     try {
-      if (spools) return await this.#spool(sink, drain, refs);
-      await this.#drop(sink, list, refs);
-      return true;
+      if (!spools) await this.#drop(sink, list, refs);
+      else if (!(await this.#spool(sink, list, refs))) return 0;
+      return recordsOf(refs);
     } catch (error) {
       await list.release(sink.name, refs);
       throw error;
@@ -237,7 +254,7 @@ export class Tiers {
     return [...free, ...unread!];
   }
 
-  async #spool(sink: Sink, { list }: ListDrain, refs: readonly ChunkRef[]): Promise<boolean> {
+  async #spool(sink: Sink, list: ListLog, refs: readonly ChunkRef[]): Promise<boolean> {
     const read = await Promise.all(refs.map((ref) => readWhole(list, ref)));
     const chunks = read.filter((chunk): chunk is SpooledChunk => chunk !== null);
     if (chunks.length < refs.length) {
@@ -305,6 +322,7 @@ export class Tiers {
   }
 
   #hold(reason: string | null): void {
+    if (reason === null) this.#fullSince = null;
     if ((reason === null) !== (this.#holding === null)) {
       const { logger } = this.#parts;
       if (reason === null) logger.info("the backlog in Redis is within its limit again");

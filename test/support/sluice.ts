@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { creditFor, limitsFor } from "../../core/actor/limits.ts";
 import type { Readiness } from "../../core/admin/readiness.ts";
-import type { Config } from "../../core/config/config.ts";
+import type { BacklogConfig, Config } from "../../core/config/config.ts";
 import csv from "../../plugins/csv/index.ts";
 import type { TestCluster } from "./cluster.ts";
 import { isDrained, LIST } from "./gateway.ts";
@@ -96,12 +96,12 @@ export async function useSluice(conf: PumpConf): Promise<SluiceProcess> {
 export async function useSluiceWith(
   redis: { host: string; port: number },
   sinks: { [name: string]: TestSink },
-  more: { folder?: string; delivery?: Partial<Config["delivery"]>; stopMs?: number } = {},
+  more: { folder?: string; delivery?: Partial<Config["delivery"]>; stopMs?: number; backlog?: BacklogConfig } = {},
 ): Promise<SluiceProcess> {
   const folder = more.folder ?? useFolder();
   const config: Config = {
     ...testConfig(folder, sinks, { leaseMs: LEASE_MS, ...more.delivery }),
-    log: redisLogConfig(redis),
+    log: redisLogConfig(redis, more.backlog && { backlog: more.backlog }),
     health: { host: "127.0.0.1", port: await freePort(), endpoint: "health" },
     stopMs: more.stopMs ?? 5000,
   };

@@ -1,0 +1,193 @@
+import { createInterface } from "node:readline/promises";
+import type { Config } from "../config/config.ts";
+import type { DeliveryLog, KnownSink } from "../log/log.ts";
+import { openSpool, type Spool } from "../log/spool.ts";
+import { loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
+import { CommandError, EXIT } from "./errors.ts";
+import { formatCount, formatDuration, formatTable, plain } from "./format.ts";
+import type { Parts } from "./parts.ts";
+import { say } from "./plugin-folder.ts";
+import { realParts } from "./wiring.ts";
+
+export interface SinksOptions {
+  conf?: string;
+  json?: boolean;
+  yes?: boolean;
+}
+
+interface Listed {
+  name: string;
+  configured: boolean;
+  /** ISO 8601; null: no instance ever named it. */
+  seen: string | null;
+  lag: { chunks: number; records: number; oldestMs: number };
+  /** Records on disks of instances. */
+  spooled: number;
+}
+
+/** Instances name their sinks each 10 s. */
+const IN_USE_MS = 30_000;
+const COLUMNS = (["sink", "configured here", "last seen", "behind", "oldest", "on disks"] as const).map((title, i) => ({
+  title,
+  align: i < 3 ? ("left" as const) : ("right" as const),
+}));
+
+/** `sluice sinks list`: the sinks that the log keeps records for. */
+export function list(options: SinksOptions, parts: Parts = realParts): Promise<number> {
+  return withLog(options, parts, async (log, config) => {
+    const known = await log.sinks();
+    const here = new Set(config.sinks.map(({ name }) => name));
+    const rows = await Promise.all(known.map((sink) => listed(log, sink, here.has(sink.name))));
+    rows.sort((a, b) => (a.name < b.name ? -1 : 1));
+    if (options.json) say(JSON.stringify(rows, null, 2));
+    else if (rows.length === 0) say("The log keeps records for no sink yet.");
+    else for (const line of formatTable(COLUMNS, rows.map(cells))) say(line);
+    return EXIT.ok;
+  });
+}
+
+/** `sluice sinks forget <name>`. What the log keeps only for it is deleted by the next sweep. */
+export function forget(name: string, options: SinksOptions, parts: Parts = realParts): Promise<number> {
+  return withLog(options, parts, async (log, config) => {
+    const sink = unused(await log.sinks(), name);
+    const { lag, spooled } = await listed(log, sink, false);
+    const loss = lag.records + spooled > 0 ? ` ${formatCount(lag.records + spooled)} records are waiting for it.` : "";
+    await consent(`Forget the sink ${name}?${loss}`, options);
+    await log.forgetSink(name);
+    withSpool(config, ({ store }) => store.forgetSink(name));
+    say(options.json ? JSON.stringify({ forgotten: name, lag, spooled }) : `${plain(name)} is forgotten.`);
+    return EXIT.ok;
+  });
+}
+
+/** `sluice sinks rename <from> <to>`: the new name goes on where the old one was. */
+export function rename(from: string, to: string, options: SinksOptions, parts: Parts = realParts): Promise<number> {
+  return withLog(options, parts, async (log, config) => {
+    const known = await log.sinks();
+    unused(known, from);
+    if (!/\S/.test(to) || to !== to.toLowerCase()) throw new CommandError("A sink's name is in lower case.");
+    if (known.some(({ name }) => name === to)) {
+      throw new CommandError(
+        `The log knows the sink ${plain(to)} already, and keeps all for it since it began: forget one of the two.`,
+      );
+    }
+    if (!(await log.renameSink(from, to))) throw new CommandError(`The log has nothing of the sink ${plain(from)}.`);
+    withSpool(config, ({ store }) => store.renameSink(from, to));
+    say(options.json ? JSON.stringify({ from, to }) : `${plain(from)} is ${plain(to)} from now on.`);
+    return EXIT.ok;
+  });
+}
+
+/** `sluice spool import <folder>`: moves the spool of a lost host into this instance's, which must not run. */
+export async function importSpool(folder: string, options: SinksOptions): Promise<number> {
+  const config = await configOf(options);
+  const target = spoolOf(config);
+  if (target === null) {
+    throw new CommandError("This configuration has no sluice.backlog.spool_dir: name the folder to move the spool to.");
+  }
+  const source = openSpool({ folder, maxBytes: 0 });
+  try {
+    target.open();
+    source.open();
+    if (target.store.nonce === source.store.nonce) throw new CommandError(`${folder} is the spool of this instance.`);
+    const moved = target.store.absorb(source.store);
+    const { records, chunks } = moved;
+    say(options.json ? JSON.stringify(moved) : `${formatCount(records)} records in ${chunks} chunks were moved.`);
+    return EXIT.ok;
+  } finally {
+    source.close();
+    target.close();
+  }
+}
+
+async function listed(log: DeliveryLog, { name, seen, spools }: KnownSink, configured: boolean): Promise<Listed> {
+  const lag = { chunks: 0, records: 0, oldestMs: 0 };
+  for (const { chunks, records, oldestMs } of await Promise.all(log.lists.map((one) => one.lag(name)))) {
+    lag.chunks += chunks;
+    lag.records += records;
+    lag.oldestMs = Math.max(lag.oldestMs, oldestMs);
+  }
+  const spooled = Object.values(spools).reduce((sum, records) => sum + records, 0);
+  return { name, configured, seen: seen > 0 ? new Date(seen).toISOString() : null, lag, spooled };
+}
+
+function cells({ name, configured, seen, lag, spooled }: Listed): string[] {
+  const ago = seen === null ? "never" : `${formatDuration(Math.max(0, Date.now() - Date.parse(seen)))} ago`;
+  const oldest = lag.chunks > 0 ? formatDuration(lag.oldestMs) : "";
+  return [plain(name), configured ? "yes" : "no", ago, formatCount(lag.records), oldest, formatCount(spooled)];
+}
+
+/** Throws where it is not there, or an instance uses it: that would make it anew at once. */
+function unused(known: readonly KnownSink[], name: string): KnownSink {
+  const sink = known.find((one) => one.name === name);
+  if (sink === undefined) {
+    const names = known.map((one) => plain(one.name)).join(", ") || "none";
+    throw new CommandError(`The log knows no sink ${plain(name)}. There are: ${names}.`);
+  }
+  if (Date.now() - sink.seen < IN_USE_MS) {
+    throw new CommandError(
+      `An instance that runs configures the sink ${plain(name)}: take it out of its configuration first, and wait 30 seconds.`,
+    );
+  }
+  return sink;
+}
+
+/** Throws where nobody agrees. */
+async function consent(question: string, { yes }: SinksOptions): Promise<void> {
+  if (yes) return;
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    throw new CommandError(`${question} Without a terminal, say so with --yes.`);
+  }
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    if (/^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim())) return;
+  } finally {
+    lines.close();
+  }
+  throw new CommandError("Nothing was changed.");
+}
+
+async function configOf({ conf }: SinksOptions): Promise<Config> {
+  const loaded = await readConfiguration({ conf });
+  const logger = loggerFor(
+    { ...loaded.config, logging: { level: "error", format: "text" } },
+    { secrets: loaded.hidden },
+  );
+  const starts = reportProblems(loaded, logger);
+  logger.flush();
+  if (!starts) throw new CommandError("The configuration cannot be used: see the errors above.");
+  return loaded.config;
+}
+
+async function withLog(
+  options: SinksOptions,
+  parts: Parts,
+  work: (log: DeliveryLog, config: Config) => Promise<number>,
+): Promise<number> {
+  const config = await configOf(options);
+  const logger = loggerFor(config);
+  const log = await parts.createLog(config, logger);
+  try {
+    // None: a look must not make a sink.
+    await log.open([]);
+    return await work(log, config);
+  } finally {
+    await log.close();
+  }
+}
+
+function spoolOf({ log }: Config): Spool | null {
+  const settings = log.engine === "redis" ? log.backlog?.spool : null;
+  return settings ? openSpool(settings) : null;
+}
+
+function withSpool(config: Config, work: (spool: Spool) => void): void {
+  const spool = spoolOf(config);
+  if (spool === null) return;
+  try {
+    spool.open();
+    work(spool);
+  } finally {
+    spool.close();
+  }
+}

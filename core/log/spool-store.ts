@@ -54,6 +54,12 @@ export class SpoolStore extends SqliteFile {
     });
   }
 
+  /** Null: no such chunk waits for the sink. */
+  find(list: string, sink: string, name: string): number | null {
+    const select = this.sql("SELECT id FROM chunk WHERE list = ? AND sink = ? AND name = ?").pluck();
+    return (this.naming(() => select.get(list, sink, name)) as number | undefined) ?? null;
+  }
+
   unread(list: string, sink: string, after: number, limit: number): { id: number; records: number; name: string }[] {
     const select = this.sql(
       "SELECT id, records, name FROM chunk WHERE sink = ? AND list = ? AND id > ? ORDER BY id LIMIT ?",

@@ -59,6 +59,12 @@ export class SpoolList extends SqliteChunks<SpoolStore> implements ListLog {
     this.#home = home;
   }
 
+  /** Delivered after all, by a call that was under way when the chunk was moved here. */
+  async delivered(sink: string, chunk: string): Promise<void> {
+    const id = this.store.find(this.name, sink, chunk);
+    if (id !== null) await this.ack(sink, [{ entry: String(id) }]);
+  }
+
   /** Chunks come by `store.add` alone. */
   async claim(): Promise<{ claimed: number; left: number }> {
     return { claimed: 0, left: 0 };

@@ -121,7 +121,7 @@ export abstract class SqliteChunks<Store extends ChunkStore> {
     });
   }
 
-  async ack(sink: string, refs: readonly ChunkRef[]): Promise<number> {
+  async ack(sink: string, refs: readonly Pick<ChunkRef, "entry">[]): Promise<number> {
     const ids = refs.map(({ entry }) => Number(entry));
     const done = this.store.markDone(sink, ids);
     const { held, freed } = this.#cursor(sink);

@@ -1,6 +1,7 @@
 /** Ids of stream entries, `<ms>-<seq>`. */
 
 export const FIRST_ID = "0-0";
+const LAST_SEQUENCE = 2n ** 64n - 1n;
 
 export function millisOf(id: string): number {
   return Number(id.slice(0, id.indexOf("-")));
@@ -13,7 +14,8 @@ export function compareIds(a: string, b: string): number {
 
 /** The least id behind `id`; Redis 5 has no exclusive ranges. */
 export function nextId(id: string): string {
-  return `${millisOf(id)}-${sequenceOf(id) + 1n}`;
+  const sequence = sequenceOf(id);
+  return sequence === LAST_SEQUENCE ? `${millisOf(id) + 1}-0` : `${millisOf(id)}-${sequence + 1n}`;
 }
 
 function sequenceOf(id: string): bigint {

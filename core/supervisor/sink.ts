@@ -23,6 +23,8 @@ export interface SinkHooks {
   hungry(): void;
   /** The lease of this list's chunks is in doubt: renew it now. */
   renew(list: ListLog): void;
+  /** What this sink gave back was delivered after all, by a call that was under way. */
+  late?(list: ListLog, chunk: string): void;
 }
 
 /**
@@ -419,6 +421,7 @@ export class Sink {
     for (const holding of holdings) {
       this.#holdings.delete(holding.ref.chunk);
       this.#suspects.forget(holding.ref.chunk);
+      if (holding.lost) this.#hooks.late?.(holding.list, holding.ref.chunk);
       if (!holding.missing) this.#totals.delivered += holding.ref.records;
     }
     this.#hooks.hungry();

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { kindOf } from "../log/keys.ts";
 import type { DeliveryLog, ListLog, SinkEntry } from "../log/log.ts";
-import { openSpool, type Spool } from "../log/spool.ts";
+import { openSpool, type SpoolList } from "../log/spool.ts";
 import type { Logger } from "../logging/index.ts";
 import { watchFolder } from "../plugins/watch.ts";
 import { ChunkReader } from "./chunk-reader.ts";
@@ -70,21 +70,27 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
       new Sink(sink, delivery, reader, logger, {
         hungry,
         renew: (list) => drains.find((drain) => drain.list === list)?.renewSoon(),
+        late: (list, chunk) => {
+          spoolLists
+            .get(list)
+            ?.delivered(sink.name, chunk)
+            .catch((error) => failed(error));
+        },
       }),
   );
   const readersOf = ({ wire }: ListLog) => sinks.filter(({ config }) => config.reads === kindOf(wire));
   function drainOf(list: ListLog): ListDrain {
     return new ListDrain(list, readersOf(list), delivery, logger, troubles, hungry);
   }
-  /** What is on disk is drained as lists of its own. */
-  function drainsOf(spool: Spool): ListDrain[] {
-    return listDrains.map(({ list }) => drainOf(spool.list(list, delivery.leaseMs)));
-  }
   // A list that no sink reads is left alone.
   const listDrains = log.lists.filter((list) => readersOf(list).length > 0).map(drainOf);
   const limits = config.log.engine === "redis" ? config.log.backlog : undefined;
   const spool = limits?.spool ? openSpool(limits.spool) : null;
-  const spoolDrains = spool === null ? [] : drainsOf(spool);
+  // What is on disk is drained as lists of its own.
+  const spoolLists = new Map<ListLog, SpoolList>(
+    spool === null ? [] : listDrains.map(({ list }) => [list, spool.list(list, delivery.leaseMs)]),
+  );
+  const spoolDrains = [...spoolLists.values()].map(drainOf);
   const known = new KnownSinks(log, entries, logger);
   const tiers = limits
     ? new Tiers({

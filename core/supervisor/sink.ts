@@ -296,6 +296,11 @@ export class Sink {
       this.#done(holding, 1);
       return;
     }
+    if (holding.lost) {
+      // Somebody else was done with it before it was read here.
+      this.#forgetLost(holding);
+      return;
+    }
     this.#logger.error(
       `chunk ${holding.ref.chunk} of ${holding.list.name} is not in the log. Either its claim failed half-way, then its ` +
         "records are still in the list; or it was evicted or deleted, then they are lost: set maxmemory-policy noeviction",
@@ -421,8 +426,9 @@ export class Sink {
     for (const holding of holdings) {
       this.#holdings.delete(holding.ref.chunk);
       this.#suspects.forget(holding.ref.chunk);
+      if (holding.missing) continue;
+      this.#totals.delivered += holding.ref.records;
       if (holding.lost) this.#hooks.late?.(holding.list, holding.ref.chunk);
-      if (!holding.missing) this.#totals.delivered += holding.ref.records;
     }
     this.#hooks.hungry();
   }

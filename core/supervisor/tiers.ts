@@ -136,24 +136,32 @@ export class Tiers {
       return;
     }
     await Promise.all(drains.map((drain) => drain.measure()));
-    // Of each no more than that at once: what it has in its actors' hands may keep what it paid with from being deleted.
+    let why: string | null;
+    try {
+      why = await this.#clear();
+    } finally {
+      for (const [sink, { state }] of this.#accounts) if (state !== "spooling") this.#feed(sink);
+    }
+    this.#count();
+    if (this.#fullness.full) this.#full(why);
+    else this.#hold(null);
+  }
+
+  /** Charges one after the other until there is room. Why that is not done; null: all have paid. */
+  async #clear(): Promise<string | null> {
+    // Of each no more than that at once: what two need is freed when both have paid.
     const price = this.#fullness.excess;
     const paid = new Map<string, number>();
-    let why: string | null = null;
     while (this.#fullness.excess > 0 && !this.#stopped) {
       const debtor = this.#furthestBehind((key) => (paid.get(key) ?? 0) >= price);
       if (debtor === null) break;
       const { sink, drain } = debtor;
       const other = await this.#olderElsewhere(debtor);
-      if (other !== null) {
-        why = `sink ${other}, which is not configured here, is furthest behind`;
-        break;
-      }
+      if (other !== null) return `sink ${other}, which is not configured here, is furthest behind`;
       const policy = this.#policy();
       if (policy === "hold") {
-        why = `sink ${sink.name} is furthest behind${this.#spoolFailure ? `, and ${this.#spoolFailure.reason}` : ""}`;
         this.#set(sink, "holding", "all is kept for it, and Redis fills");
-        break;
+        return `sink ${sink.name} is furthest behind${this.#spoolFailure ? `, and ${this.#spoolFailure.reason}` : ""}`;
       }
       const key = keyOf(sink, drain);
       const left = price - (paid.get(key) ?? 0);
@@ -166,9 +174,7 @@ export class Tiers {
         paid.set(key, price);
       }
     }
-    this.#count();
-    if (this.#fullness.full) this.#full(why);
-    else this.#hold(null);
+    return null;
   }
 
   /** Still, and why nothing was charged; null: there was nothing to charge, which may be so for a while. */
@@ -232,6 +238,8 @@ export class Tiers {
     const spools = this.#policy() === "spool";
     const lag = drain.lag(sink);
     const wanted = Math.ceil(records / Math.max(1, lag.records / lag.chunks));
+    // What it took meanwhile would keep what it pays with from being deleted.
+    for (const each of this.#parts.drains) each.exclude(sink);
     // The oldest are those that it holds and gets nowhere with: nothing behind them in their block could be deleted.
     if (this.#idleMs(sink) >= WORKS_MS) await sink.yield(list);
     const refs = await this.#take(sink, list, Math.max(1, Math.min(wanted, spools ? SPOOL_CHUNKS : DROP_CHUNKS)));
@@ -269,10 +277,9 @@ export class Tiers {
       return false;
     }
     this.#saidOfSpool = null;
-    // From now on its spool feeds it: what it held of Redis would only stay there.
-    for (const drain of this.#parts.drains) drain.exclude(sink);
     await list.ack(sink.name, refs);
     this.#accounts.get(sink)!.spooled += recordsOf(refs);
+    this.#count();
     this.#set(sink, "spooling", "it is furthest behind: its records go to this instance's disk");
     return true;
   }
@@ -315,10 +322,15 @@ export class Tiers {
     if (account.state === state) return;
     account.state = state;
     account.reason = reason;
-    const { logger, drains } = this.#parts;
-    if (state !== "spooling") for (const drain of drains) drain.include(sink);
+    const { logger } = this.#parts;
+    // While it is spooling, only its spool feeds it: what it took of Redis would stay there.
+    if (state !== "spooling") this.#feed(sink);
     if (state === "ok") logger.info(`the backlog of sink ${sink.name} is kept in Redis again`);
     else logger.warn(`the backlog in Redis is at its limit, and sink ${sink.name} is ${state}: ${reason}`);
+  }
+
+  #feed(sink: Sink): void {
+    for (const drain of this.#parts.drains) drain.include(sink);
   }
 
   #hold(reason: string | null): void {

@@ -100,9 +100,14 @@ export async function importSpool(folder: string, options: SinksOptions): Promis
   }
 }
 
-async function listed(log: DeliveryLog, { name, seen, spools }: KnownSink, configured: boolean): Promise<Listed> {
+async function listed(
+  log: DeliveryLog,
+  { name, seen, spools, lists }: KnownSink,
+  configured: boolean,
+): Promise<Listed> {
   const lag = { chunks: 0, records: 0, oldestMs: 0 };
-  for (const { chunks, records, oldestMs } of await Promise.all(log.lists.map((one) => one.lag(name)))) {
+  const kept = log.lists.filter((one) => lists.includes(one.name));
+  for (const { chunks, records, oldestMs } of await Promise.all(kept.map((one) => one.lag(name)))) {
     lag.chunks += chunks;
     lag.records += records;
     lag.oldestMs = Math.max(lag.oldestMs, oldestMs);

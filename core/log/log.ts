@@ -111,6 +111,8 @@ export interface KnownSink extends SinkEntry {
   /** When an instance last said that it configures this sink, ms since 1970; 0: never. */
   seen: number;
   spools: Spools;
+  /** Those that are kept for it. */
+  lists: string[];
 }
 
 /** One chunk in the hands of one sink. */

@@ -163,15 +163,18 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     register,
     async sinks() {
       const known = new Map<string, KnownSink>();
-      for (const { connection, keys } of await used()) {
+      for (const { connection, keys, name: list } of await used()) {
         const [groups, registered] = await Promise.all([
           groupsOf(connection, keys),
           readRegistrations(connection, keys),
         ]);
         for (const name of new Set([...groups.map((group) => group.name), ...registered.keys()])) {
           const { seen = 0, fingerprint = "", spools = {} } = registered.get(name) ?? {};
-          if ((known.get(name)?.seen ?? -1) >= seen) continue;
-          known.set(name, { name, fingerprint, spools, seen: seen === 0 ? 0 : seen - connection.clockOffset });
+          const before = known.get(name);
+          const lists = [...(before?.lists ?? []), list];
+          const local = seen === 0 ? 0 : seen - connection.clockOffset;
+          if (before && before.seen >= local) known.set(name, { ...before, lists });
+          else known.set(name, { name, fingerprint, spools, lists, seen: local });
         }
       }
       return [...known.values()];

@@ -1,6 +1,6 @@
 import type { Kind } from "@sluice/sdk";
 import type { Cut } from "./cut.ts";
-import type { DeadLetter, KnownSink, NewLetter, SinkEntry } from "./log.ts";
+import type { DeadLetter, NewLetter, SinkEntry } from "./log.ts";
 import { SqliteFile } from "./sqlite-file.ts";
 import { LOG_SCHEMA } from "./sqlite-schema.ts";
 
@@ -118,9 +118,9 @@ export class SqliteStore extends SqliteFile {
     });
   }
 
-  sinks(): KnownSink[] {
-    const rows = this.naming(() => this.sql("SELECT name, fingerprint, seen FROM sink").all());
-    return (rows as Omit<KnownSink, "spools">[]).map((row) => ({ ...row, spools: {} }));
+  sinks(): (SinkEntry & { seen: number })[] {
+    const select = this.sql("SELECT name, fingerprint, seen, reads FROM sink");
+    return this.naming(() => select.all()) as (SinkEntry & { seen: number })[];
   }
 
   forgetSink(name: string): void {

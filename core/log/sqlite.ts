@@ -1,5 +1,5 @@
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
-import { DEFAULT_KEY_PREFIX, type GatewayList, gatewayLists, UPTIME_LIST } from "./keys.ts";
+import { DEFAULT_KEY_PREFIX, type GatewayList, gatewayLists, kindOf, UPTIME_LIST } from "./keys.ts";
 import type { DeliveryLog, SinkEntry } from "./log.ts";
 import { type Intake, SqliteList } from "./sqlite-list.ts";
 import { SqliteStore } from "./sqlite-store.ts";
@@ -93,7 +93,12 @@ export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOpti
     },
     append,
     async sinks() {
-      return opened().sinks();
+      return opened()
+        .sinks()
+        .map(({ reads, ...sink }) => {
+          const read = lists.filter(({ wire }) => kindOf(wire) === reads);
+          return { ...sink, spools: {}, lists: read.map(({ name }) => name) };
+        });
     },
     async forgetSink(name) {
       opened().forgetSink(name);

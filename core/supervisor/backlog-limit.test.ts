@@ -31,7 +31,13 @@ test("full: Redis used to 80 %, but only if the backlog has a part in that", () 
 test("a sink that no instance names for a minute is nobody's, said once; named again, it is well", async () => {
   const lines: string[] = [];
   const logger = createLogger({ level: "info", format: "text", write: (line) => lines.push(line) });
-  const sink = (name: string, seen: number): KnownSink => ({ name, seen, fingerprint: "", spools: {} });
+  const sink = (name: string, seen: number): KnownSink => ({
+    name,
+    seen,
+    fingerprint: "",
+    spools: {},
+    lists: ["list"],
+  });
   let there = [sink("own", 1), sink("old", 1), sink("elsewhere", 1)];
   const known = new KnownSinks(
     { sinks: async () => there, tidy: async () => 0 },
@@ -40,7 +46,8 @@ test("a sink that no instance names for a minute is nobody's, said once; named a
   );
   // However long ago it was seen: nobody counts while all stand still.
   await known.look(0);
-  expect([known.foreign, known.orphans]).toEqual([["old", "elsewhere"], []]);
+  expect([known.foreign("list"), known.orphans]).toEqual([["old", "elsewhere"], []]);
+  expect(known.foreign("another list")).toEqual([]);
   for (let at = 10_000; at <= 2 * ABSENT_MS; at += 10_000) {
     there = [sink("own", at), sink("old", 1), sink("elsewhere", at)];
     await known.look(at);

@@ -11,7 +11,7 @@ export class KnownSinks {
   readonly #own: ReadonlySet<string>;
   readonly #logger: Logger;
   /** Not configured here -> since when it has not been said to be configured elsewhere, ms of the monotonic clock. */
-  readonly #absent = new Map<string, { seen: number; since: number }>();
+  readonly #absent = new Map<string, { seen: number; since: number; lists: readonly string[] }>();
   #orphans: string[] = [];
   #tidyAt = 0;
 
@@ -21,9 +21,9 @@ export class KnownSinks {
     this.#logger = logger;
   }
 
-  /** Not configured here. */
-  get foreign(): string[] {
-    return [...this.#absent.keys()];
+  /** Not configured here, but kept for in this list. */
+  foreign(list: string): string[] {
+    return [...this.#absent].flatMap(([name, { lists }]) => (lists.includes(list) ? [name] : []));
   }
 
   /** Configured nowhere. */
@@ -35,9 +35,10 @@ export class KnownSinks {
     const foreign = (await this.#log.sinks()).filter(({ name }) => !this.#own.has(name));
     const names = new Set(foreign.map(({ name }) => name));
     for (const name of this.#absent.keys()) if (!names.has(name)) this.#absent.delete(name);
-    for (const { name, seen } of foreign) {
+    for (const { name, seen, lists } of foreign) {
       // Whether it was said again, not when: clocks differ, and nobody counts while all stand still.
-      if (this.#absent.get(name)?.seen !== seen) this.#absent.set(name, { seen, since: now });
+      const before = this.#absent.get(name);
+      this.#absent.set(name, { seen, lists, since: before?.seen === seen ? before.since : now });
     }
     const orphans = [...this.#absent].flatMap(([name, { since }]) => (now - since >= ABSENT_MS ? [name] : [])).sort();
     for (const name of orphans) {

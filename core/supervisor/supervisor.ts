@@ -95,7 +95,7 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
   const tiers = limits
     ? new Tiers({
         ...{ log, config: limits, drains: listDrains, sinks, spool, logger },
-        foreign: () => known.foreign,
+        foreign: (list) => known.foreign(list),
       })
     : null;
   const drains = [...listDrains, ...spoolDrains];

@@ -19,7 +19,7 @@ const WORKS_MS = 2000;
 /** ...and keeps up if its oldest chunk is younger than this: it makes the room as fast as a disk would. */
 const KEEPS_UP_MS = 10_000;
 /** A spool that could not be written is tried again after this. */
-const SPOOL_RETRY_MS = 10_000;
+const SPOOL_RETRY_MS = 5000;
 /** Ages of chunks come from one clock, but are not read at one instant. */
 const SAME_AGE_MS = 1000;
 const NOTHING: Spooled = { chunks: 0, records: 0, bytes: 0 };
@@ -50,8 +50,8 @@ export interface TiersParts {
   drains: readonly ListDrain[];
   sinks: readonly Sink[];
   spool: Pick<Spool, "open" | "store"> | null;
-  /** Sinks that the log knows and this instance does not configure. */
-  foreign(): readonly string[];
+  /** Sinks that this list is kept for and this instance does not configure. */
+  foreign(list: string): readonly string[];
   logger: Logger;
 }
 
@@ -153,6 +153,7 @@ export class Tiers {
     const price = this.#fullness.excess;
     const paid = new Map<string, number>();
     while (this.#fullness.excess > 0 && !this.#stopped) {
+      this.#observe();
       const debtor = this.#furthestBehind((key) => (paid.get(key) ?? 0) >= price);
       if (debtor === null) break;
       const { sink, drain } = debtor;
@@ -226,7 +227,7 @@ export class Tiers {
 
   /** A sink of other instances, or of none, that is further behind in this list: no chunk of ours would make room. */
   async #olderElsewhere({ drain, oldestMs }: Debtor): Promise<string | null> {
-    for (const name of this.#parts.foreign()) {
+    for (const name of this.#parts.foreign(drain.list.name)) {
       if ((await drain.list.lag(name)).oldestMs > oldestMs + SAME_AGE_MS) return name;
     }
     return null;

@@ -5,7 +5,7 @@ import type { RecordInput } from "@sluice/sdk/record";
 import { type OpenSink, open, type SinkFailed, start } from "@sluice/sdk/testing";
 import mysql from "mysql2/promise";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { startMariadb } from "../../../test/support/mariadb.ts";
 import { startPostgres } from "../../../test/support/postgres.ts";
 import { startProxy, type TestProxy } from "../../../test/support/proxy.ts";
@@ -277,8 +277,7 @@ for (const one of CASES) {
       await sleep(100);
       await sink.clock.advance(500);
       await sink.retrying();
-      await sleep(300);
-      expect(await server.query(one.busy)).toEqual([]);
+      await vi.waitFor(async () => expect(await server.query(one.busy)).toEqual([]), { timeout: 10_000 });
       await unlock();
       await settle(sink);
       expect(await paths(server)).toEqual(expected(10));

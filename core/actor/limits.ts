@@ -27,21 +27,25 @@ export function limitsFor(ready: Ready, timeoutMs: number, gatherShare = 1): Lim
 export interface Credit {
   pieces: number;
   bytes: number;
-  /** Chunks taken and not acknowledged, released or not. */
+  /** Chunks taken and not begun: a lease each, but no memory, and nothing that a crash would repeat. */
+  ahead: number;
+  /** Chunks taken and not acknowledged, begun or not. */
   chunks: number;
 }
 
 /** A chunk has at most so many records; small chunks are what credit in pieces must allow for. */
 const CHUNK_RECORDS = 1000;
-const LEAST_PIECES = 8;
+const LEAST_PIECES = 6;
+/** What waits for an actor to have room bridges the time that the log takes to acknowledge some and to give others. */
+const AHEAD = 8;
 const GATHERED_CHUNKS = 2000;
 
 export function creditFor(limits: Limits, kind: "writer" | "gatherer"): Credit {
   const bytes = 16 * MiB + limits.batch.bytes;
-  if (kind === "gatherer") return { pieces: LEAST_PIECES, bytes, chunks: GATHERED_CHUNKS };
+  if (kind === "gatherer") return { pieces: LEAST_PIECES, bytes, ahead: AHEAD, chunks: GATHERED_CHUNKS };
   const batches = (limits.concurrency + 1) * Math.ceil(limits.batch.records / CHUNK_RECORDS);
   const pieces = Math.max(LEAST_PIECES, batches);
-  return { pieces, bytes, chunks: pieces };
+  return { pieces, bytes, ahead: AHEAD, chunks: pieces + AHEAD };
 }
 
 function bounded(asked: number | undefined, usual: number, most: number): number {

@@ -25,7 +25,7 @@ export interface RedisListOptions {
 }
 
 /** A longer list is not taken whole: the server looks for a record from the nearer end of its block (18 ns a node of seven). */
-const BLOCK_CHUNKS = 1000;
+const BLOCK_CHUNKS = 3000;
 /** Ids in one XACK, or one call of a script. */
 const IDS = 500;
 /** Entries looked at in one XPENDING of a takeover. */

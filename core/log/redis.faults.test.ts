@@ -458,13 +458,13 @@ describe("delivery log on Redis under faults", () => {
     const { list } = await openLog();
     await sleep(10);
     expect(await redis.client.keys("*")).toEqual([]);
-    await push(1500);
+    await push(3500);
     await redis.client.expire(NAME, 60);
     await list.claim();
     const { list: small } = await openLog({ chunkRecords: 1 });
-    await push(1500);
+    await push(3500);
     await redis.client.expire(NAME, 60);
-    expect(await small.claim()).toEqual({ claimed: 1, left: 1499 });
+    expect(await small.claim()).toEqual({ claimed: 1, left: 3499 });
     const keys = await redis.client.keys("*");
     expect(keys.filter((key) => key.startsWith(KEYS.block(""))).length).toBe(2);
     for (const key of keys) expect(await redis.client.ttl(key)).toBe(-1);

@@ -82,13 +82,13 @@ describe("a long list is claimed whole", () => {
     expect(await list.sweep()).toBe(0);
   });
 
-  test("but for one of more than a thousand chunks, of which single ones are cut off", async () => {
+  test("but for one of more than three thousand chunks, of which single ones are cut off", async () => {
     await open(2);
-    await engine.push(log, NAME, records(2003));
-    expect(await list.claim()).toEqual({ claimed: 2, left: 2001 });
-    expect(await list.claim()).toEqual({ claimed: 2, left: 1999 });
-    expect(await list.claim()).toEqual({ claimed: 1999, left: 0 });
-    expect(await engine.stored(NAME)).toBe(2003);
+    await engine.push(log, NAME, records(6003));
+    expect(await list.claim()).toEqual({ claimed: 2, left: 6001 });
+    expect(await list.claim()).toEqual({ claimed: 2, left: 5999 });
+    expect(await list.claim()).toEqual({ claimed: 5999, left: 0 });
+    expect(await engine.stored(NAME)).toBe(6003);
   });
 });
 

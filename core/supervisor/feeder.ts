@@ -12,7 +12,7 @@ const READ_RETRY_MS = 500;
 /** One delay happens on a busy machine. */
 const STUCK_DELAYS = 2;
 /** Reads that are under way for one sink. */
-const READ_AHEAD = 4;
+const READ_AHEAD = 3;
 
 export interface FeederHooks {
   /** The lease of this holding's list is in doubt: renew it now. */

@@ -226,7 +226,8 @@ class Script {
       for (const actor of house.alive) if (actor.state === "starting") actor.open(this.#kind);
       await vi.advanceTimersByTimeAsync(2000);
     }
-    const credit = creditFor(limitsFor(READY, 0), this.#kind).pieces * house.sink.config.actors;
+    const { pieces, ahead } = creditFor(limitsFor(READY, 0), this.#kind);
+    const credit = (pieces + ahead) * house.sink.config.actors;
     // Looks for new chunks take some of it now and then.
     for (let i = 0; i < 100 && house.sink.credit() < credit; i++) await vi.advanceTimersByTimeAsync(10);
     expect(house.sink.credit(), "credit").toBe(credit);

@@ -119,7 +119,7 @@ export class Sink {
     let bytes = 0;
     for (const actor of this.crew.open()) {
       const credit = this.crew.credit(actor)!;
-      pieces += credit.pieces;
+      pieces += credit.pieces + credit.ahead;
       chunks += credit.chunks;
       bytes += credit.bytes;
     }

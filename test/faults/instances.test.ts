@@ -8,8 +8,8 @@ import { until } from "../support/pump.ts";
 import { CHUNK, CSV_CREDIT, useFolder, useRedis, useSluice, useSluiceWith } from "../support/sluice.ts";
 
 const COUNT = 5000;
-/** Chunks that a writer may have in hand, and some more than those. */
-const CREDIT = 8;
+/** Chunks that a writer may hold, and some more than those. */
+const CREDIT = CSV_CREDIT;
 const RECORDS = (CREDIT + 2) * CHUNK;
 
 test("two instances with one sink, one killed with -9: the other takes its chunks over within its lease, nothing is lost, and no more came twice than were in hand", async () => {

@@ -1,5 +1,5 @@
 import type { RecordBatch } from "../record/batch.ts";
-import { analyticsSchema, type Leaf, leafOf } from "../record/fields.ts";
+import type { Leaf } from "../record/fields.ts";
 import { intAt, MsgpackCursor } from "../record/msgpack.ts";
 import { bigIntOf, eachProtoText, numberOf, propertyOf } from "../record/reader.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
@@ -8,8 +8,8 @@ import { copyLong, copyText, LONG, PLAIN, QUOTED, quote, quoteIfNeeded } from ".
 import { sortedPairs } from "./maps.ts";
 import { writeAscii, writeCut, writeInt, writeUint, writeWrapped } from "./numbers.ts";
 import { type Output, viewOf } from "./output.ts";
-import { type Encoder, mostCopies, pagesOf, type RowWriter } from "./pages.ts";
-import { MAX_TIME } from "./time.ts";
+import { type Encoder, pagesOf, type RowWriter } from "./pages.ts";
+import { rowPlan } from "./row-plan.ts";
 import { RowTimes } from "./times.ts";
 
 export type CsvColumn = Field | ((record: AnalyticsRecord) => string);
@@ -62,11 +62,12 @@ class CsvRows implements RowWriter<AnalyticsRecord> {
 
   constructor(columns: readonly CsvColumn[], plain: boolean) {
     this.columns = columns;
-    this.leaves = columns.map((column) => (typeof column === "function" ? null : leafOf(analyticsSchema, column)));
-    this.ops = Uint8Array.from(this.leaves, (leaf) => (leaf ? operation(leaf, plain) : COMPUTED));
-    this.slots = Uint16Array.from(this.leaves, (leaf) => leaf?.slot ?? 0);
-    this.fixed = this.leaves.reduce((sum, leaf) => sum + (leaf?.type === "time" ? MAX_TIME : 32), 64);
-    this.copies = mostCopies(this.leaves);
+    const { leaves, slots, fixed, copies } = rowPlan(columns);
+    this.leaves = leaves;
+    this.ops = Uint8Array.from(leaves, (leaf) => (leaf ? operation(leaf, plain) : COMPUTED));
+    this.slots = slots;
+    this.fixed = fixed;
+    this.copies = copies;
   }
 
   guess(bytes: number): number {

@@ -1,11 +1,12 @@
 import { type RecordBatch, recordBatch } from "../record/batch.ts";
-import { analyticsSchema, type Leaf, leafOf } from "../record/fields.ts";
+import type { Leaf } from "../record/fields.ts";
 import { MsgpackCursor } from "../record/msgpack.ts";
 import { bigIntOf, numberOf, propertyOf, textOf } from "../record/reader.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
 import type { AnalyticsRecord, Batch } from "../record/types.ts";
 import { JsonPlace, writeTextMap, writeTexts } from "./json-values.ts";
 import { viewOf } from "./output.ts";
+import { leavesOf } from "./row-plan.ts";
 import { jsonOf, type SqlColumn } from "./sql.ts";
 import { type SqlTimeOptions, SqlTimes } from "./sql-times.ts";
 
@@ -41,7 +42,7 @@ class RowFiller {
   constructor(columns: readonly SqlColumn[], times: SqlTimes) {
     this.columns = columns;
     this.times = times;
-    this.leaves = columns.map((column) => (typeof column === "function" ? null : leafOf(analyticsSchema, column)));
+    this.leaves = leavesOf(columns);
     this.row = new Array<SqlValue>(columns.length).fill(null);
   }
 

@@ -1,5 +1,5 @@
 import type { RecordBatch } from "../record/batch.ts";
-import { analyticsSchema, type Leaf, leafOf } from "../record/fields.ts";
+import type { Leaf } from "../record/fields.ts";
 import { MsgpackCursor } from "../record/msgpack.ts";
 import { numberOf, propertyOf } from "../record/reader.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
@@ -22,10 +22,10 @@ import {
   VALUE,
 } from "./operations.ts";
 import { type Output, viewOf } from "./output.ts";
-import { type Encoder, mostCopies, pagesOf, type RowWriter } from "./pages.ts";
+import { type Encoder, pagesOf, type RowWriter } from "./pages.ts";
+import { rowPlan } from "./row-plan.ts";
 import { escapeInPlace, type SqlFormat, writeSqlText } from "./sql-text.ts";
 import { type SqlTimeOptions, SqlTimes } from "./sql-times.ts";
-import { MAX_TIME } from "./time.ts";
 
 /** A field; or what a function makes of the record: text, a number, true or false, or null. */
 export type SqlColumn = Field | ((record: AnalyticsRecord) => string | number | boolean | null);
@@ -63,11 +63,12 @@ class SqlRows implements RowWriter<AnalyticsRecord> {
     this.format = format;
     this.times = times;
     if (format.open !== null) this.between = format.between;
-    this.leaves = columns.map((column) => (typeof column === "function" ? null : leafOf(analyticsSchema, column)));
-    this.ops = Uint8Array.from(this.leaves, (leaf) => (leaf ? OPERATIONS[leaf.type] : COMPUTED));
-    this.slots = Uint16Array.from(this.leaves, (leaf) => leaf?.slot ?? 0);
-    this.fixed = this.leaves.reduce((sum, leaf) => sum + (leaf?.type === "time" ? MAX_TIME : 32), 64);
-    this.copies = mostCopies(this.leaves);
+    const { leaves, slots, fixed, copies } = rowPlan(columns);
+    this.leaves = leaves;
+    this.ops = Uint8Array.from(leaves, (leaf) => (leaf ? OPERATIONS[leaf.type] : COMPUTED));
+    this.slots = slots;
+    this.fixed = fixed;
+    this.copies = copies;
   }
 
   guess(bytes: number): number {

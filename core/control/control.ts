@@ -1,0 +1,59 @@
+import type { Status } from "../supervisor/status.ts";
+import type { LetterFilter, LetterSummary, LetterView } from "./letters.ts";
+import type { Profile } from "./profile.ts";
+
+/**
+ * What an operator can ask of a running pump. The routes serve it over the instance's socket and to the console; the
+ * commands are its clients. Each method throws ControlError for what cannot be done.
+ */
+export interface Control {
+  about(): About;
+  status(): Status;
+  /** Hands the sink nothing more until `resume`; its backlog waits in the log. Holds for this process only. */
+  suspend(sink: string): Promise<void>;
+  /** Ends a suspension, whoever made it, and tries at once. */
+  resume(sink: string): Promise<void>;
+  /** Reads the configuration again and changes what differs. Throws, with the problems, where it is invalid: all stays as it was. */
+  reload(): Promise<Reloaded>;
+  /** An orderly stop, as SIGTERM. Resolves when it is asked for, not when it is done. */
+  stop(): void;
+  profile(sink: string, seconds: number, cpu: boolean): Promise<Profile>;
+  tap(sink: string, records: number): AsyncIterable<Tapped>;
+  letters: Letters;
+}
+
+export interface Letters {
+  list(filter: LetterFilter): Promise<LetterSummary>;
+  show(id: string, redact: boolean): Promise<LetterView>;
+  /** Gives them to their sink, and to it only; each is deleted once delivered. How many were taken up. */
+  replay(filter: LetterFilter): Promise<number>;
+  drop(filter: LetterFilter): Promise<number>;
+}
+
+export interface About {
+  version: string;
+  pid: number;
+  /** Milliseconds since 1970. */
+  startedAt: number;
+  /** The file, or null: variables and defaults alone. */
+  configuration: string | null;
+}
+
+/** Sinks by what a reload did to them. */
+export interface Reloaded {
+  started: string[];
+  stopped: string[];
+  replaced: string[];
+  unchanged: string[];
+  /** What differs and takes effect only after a restart, by path of the configuration. */
+  restart: string[];
+}
+
+/** One record as a sink would get it: after its filters and preparation. */
+export interface Tapped {
+  chunk: string;
+  index: number;
+  /** False: its filters leave it out. */
+  taken: boolean;
+  record: { [field: string]: unknown };
+}

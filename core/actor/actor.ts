@@ -1,6 +1,6 @@
 import type { CloseReason } from "@sluice/sdk";
 import type { Checked, FromThread, Hello, Limits, Ready, WireError } from "@sluice/sdk/runtime";
-import { type Body, type Home, isFromThread, type SentPiece } from "./body.ts";
+import { type Body, type Home, isFromThread, type MakeBody, type SentPiece } from "./body.ts";
 import { ENDED_BY_RUNTIME } from "./exit-codes.ts";
 import type { HeapLimits, HeapSample } from "./heap-guard.ts";
 import { createBody } from "./home.ts";
@@ -50,9 +50,16 @@ export class Actor {
   #returns = 0;
   #waiters: { for: "drained" | "closed"; resolve: () => void }[] = [];
 
-  constructor(hello: Hello, heap: HeapLimits, events: ActorEvents, output: (line: string) => void, home: Home) {
+  constructor(
+    hello: Hello,
+    heap: HeapLimits,
+    events: ActorEvents,
+    output: (line: string) => void,
+    home: Home,
+    makeBody: MakeBody = createBody,
+  ) {
     this.#events = events;
-    this.#body = createBody(`${hello.sink}#${hello.actor}`, home, heap, {
+    this.#body = makeBody(`${hello.sink}#${hello.actor}`, home, heap, {
       message: (message) => this.#hear(message),
       output: outputLimit(output),
       sample: (sample) => {

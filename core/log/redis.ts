@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { RedisLogConfig } from "../config/config.ts";
-import type { Connection, Send } from "./connection.ts";
+import type { Connection, Link, Send } from "./connection.ts";
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
 import { type GatewayList, gatewayLists, keysOf, UPTIME_LIST } from "./keys.ts";
 import { openLink } from "./link.ts";
@@ -23,6 +23,8 @@ export interface RedisLogOptions {
   sweepGraceMs?: number;
   /** Wraps every control command: tests break the protocol here to see that they notice. */
   intercept?(send: Send): Send;
+  /** In place of connections to servers. */
+  link?: Link;
 }
 
 /** What needs neither scripts nor streams. */
@@ -47,7 +49,7 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     warned.add(message);
     warn(message);
   };
-  const link = openLink(config, options.intercept);
+  const link = options.link ?? openLink(config, options.intercept);
   const consumer = randomBytes(9).toString("base64url");
   const { leaseMs, chunkRecords, chunkBytes } = config;
   const sweepGraceMs = options.sweepGraceMs ?? SWEEP_GRACE_MS;

@@ -5,6 +5,7 @@ import { openSpool, type SpoolList } from "../log/spool.ts";
 import type { Logger } from "../logging/index.ts";
 import { watchFolder } from "../plugins/watch.ts";
 import { ChunkReader } from "./chunk-reader.ts";
+import type { Spawn } from "./crew.ts";
 import { KnownSinks } from "./known-sinks.ts";
 import { ListDrain } from "./list-drain.ts";
 import { Sink } from "./sink.ts";
@@ -49,8 +50,14 @@ export interface Supervisor {
 }
 
 /** Owns the drain: takes records from the log and feeds them to the actors. Decodes nothing, runs no plugin. */
-export function createSupervisor(parts: { config: Config; log: DeliveryLog; logger: Logger }): Supervisor {
-  const { config, log, logger } = parts;
+export function createSupervisor(parts: {
+  config: Config;
+  log: DeliveryLog;
+  logger: Logger;
+  /** Tests start other actors than threads. */
+  spawn?: Spawn;
+}): Supervisor {
+  const { config, log, logger, spawn } = parts;
   const { delivery } = config;
   const pool = new SlabPool((slab) => {
     for (const { crew } of sinks) crew.forget(slab);
@@ -67,16 +74,23 @@ export function createSupervisor(parts: { config: Config; log: DeliveryLog; logg
 
   const sinks = config.sinks.map(
     (sink) =>
-      new Sink(sink, delivery, reader, logger, {
-        hungry,
-        renew: (list) => drains.find((drain) => drain.list === list)?.renewSoon(),
-        late: (list, chunk) => {
-          spoolLists
-            .get(list)
-            ?.delivered(sink.name, chunk)
-            .catch((error) => failed(error));
+      new Sink(
+        sink,
+        delivery,
+        reader,
+        logger,
+        {
+          hungry,
+          renew: (list) => drains.find((drain) => drain.list === list)?.renewSoon(),
+          late: (list, chunk) => {
+            spoolLists
+              .get(list)
+              ?.delivered(sink.name, chunk)
+              .catch((error) => failed(error));
+          },
         },
-      }),
+        spawn,
+      ),
   );
   const readersOf = ({ wire }: ListLog) => sinks.filter(({ config }) => config.reads === kindOf(wire));
   function drainOf(list: ListLog): ListDrain {

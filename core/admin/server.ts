@@ -1,8 +1,7 @@
-import type { AddressInfo } from "node:net";
-import { type ServerType, serve } from "@hono/node-server";
 import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../supervisor/status.ts";
 import { ADMIN_ERROR_CODES, AdminError } from "./errors.ts";
+import { listen } from "./listen.ts";
 import { createRoutes } from "./routes.ts";
 
 export interface AdminOptions {
@@ -23,17 +22,6 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-/** Clients that send or read slowly, or open many connections, are cut off at these. */
-const LIMITS = {
-  maxHeaderSize: 8 * 1024,
-  headersTimeout: 5_000,
-  requestTimeout: 10_000,
-  keepAliveTimeout: 5_000,
-  connectionsCheckingInterval: 2_000,
-  idleMs: 15_000,
-  connections: 256,
-} as const;
-
 /**
  * Serves health, readiness and metrics, and nothing else: whatever changes the daemon goes over its socket.
  * Throws AdminError when it cannot listen.
@@ -47,40 +35,12 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     return c.text("500 internal error\n", 500);
   });
 
-  const server = await listen(() =>
-    serve({
-      fetch: app.fetch,
-      port,
-      ...(host === "" ? {} : { hostname: host }),
-      serverOptions: { ...LIMITS },
-    }),
-  ).catch((cause: NodeJS.ErrnoException) => {
+  const listener = await listen({ fetch: app.fetch, host, port }).catch((cause: NodeJS.ErrnoException) => {
     throw listenError(cause, host, port);
   });
-  server.on("error", (error) => logger.error("The health server had an error", { error }));
-  const bound = (server.address() as AddressInfo).port;
-  logger.info(`Serving health check endpoint at http://localhost:${bound}/${name} ...`);
-  return {
-    port: bound,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        if ("closeAllConnections" in server) server.closeAllConnections();
-      }),
-  };
-}
-
-function listen(start: () => ServerType): Promise<ServerType> {
-  return new Promise((resolve, reject) => {
-    const server = start();
-    if ("setTimeout" in server) server.setTimeout(LIMITS.idleMs);
-    server.maxConnections = LIMITS.connections;
-    server.once("error", reject);
-    server.once("listening", () => {
-      server.off("error", reject);
-      resolve(server);
-    });
-  });
+  listener.server.on("error", (error) => logger.error("The health server had an error", { error }));
+  logger.info(`Serving health check endpoint at http://localhost:${listener.port}/${name} ...`);
+  return { port: listener.port, close: listener.close };
 }
 
 function listenError(cause: NodeJS.ErrnoException, host: string, port: number): AdminError {

@@ -1,6 +1,6 @@
 import type { Status } from "../supervisor/status.ts";
 import type { LetterFilter, LetterSummary, LetterView } from "./letters.ts";
-import type { Profile } from "./profile.ts";
+import type { Comparison, Profile } from "./profile.ts";
 
 /**
  * What an operator can ask of a running pump. The routes serve it over the instance's socket and to the console; the
@@ -17,7 +17,10 @@ export interface Control {
   reload(): Promise<Reloaded>;
   /** An orderly stop, as SIGTERM. Resolves when it is asked for, not when it is done. */
   stop(): void;
-  profile(sink: string, seconds: number, cpu: boolean): Promise<Profile>;
+  /** Measures one sink; `cpu`: with samples of its stack. It ends early when `signal` aborts. */
+  profile(sink: string, seconds: number, cpu: boolean, signal?: AbortSignal): Promise<Profile>;
+  /** Measures all sinks together, and says which is the bottleneck. */
+  profileAll(seconds: number, signal?: AbortSignal): Promise<Comparison>;
   tap(sink: string, records: number): AsyncIterable<Tapped>;
   letters: Letters;
 }

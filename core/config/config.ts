@@ -69,12 +69,25 @@ export interface TlsConfig {
 
 export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
 
-/** Access tokens of Google Cloud as passwords. */
-export interface IamConfig {
+/** Short-lived tokens as passwords. */
+export type IamConfig = GoogleIamConfig | AwsIamConfig;
+
+export interface GoogleIamConfig {
   provider: "gcp";
   /** Account to impersonate; empty: the application's own. */
   serviceAccount: string;
   /** A token is renewed so long before it expires, ms. */
+  refreshBeforeMs: number;
+}
+
+export interface AwsIamConfig {
+  provider: "aws";
+  service: "elasticache" | "memorydb";
+  /** The replication group, the serverless cache or the cluster of MemoryDB. */
+  cacheName: string;
+  serverless: boolean;
+  /** Empty: AWS_REGION or AWS_DEFAULT_REGION. */
+  region: string;
   refreshBeforeMs: number;
 }
 

@@ -357,13 +357,31 @@ describe("variables", () => {
       iam: { refreshBeforeMs: 90_000 },
       problems: [expect.stringMatching(/^warning.*in the clear/)],
     });
-    expect(log({ use_ssl: true, iam_auth: { enabled: true, provider: "aws" } }).problems).toEqual([
-      expect.stringMatching(/^error.*must be "gcp"/),
+    expect(log({ use_ssl: true, iam_auth: { enabled: true, provider: "azure" } }).problems).toEqual([
+      expect.stringMatching(/^error.*must be "gcp" or "aws"/),
     ]);
     for (const text of ["5", "-1m", "soon"]) {
       const bad = { ...iam_auth, token_refresh_before_expiry: text };
       expect(log({ use_ssl: true, iam_auth: bad }).problems).toEqual([expect.stringMatching(/^error.*no duration/)]);
     }
+
+    const aws = { enabled: true, provider: "aws", cache_name: "My-Cache" };
+    expect(log({ use_ssl: true, username: "pump", iam_auth: { ...aws, region: "eu-west-1" } })).toMatchObject({
+      username: "pump",
+      iam: { provider: "aws", service: "elasticache", cacheName: "my-cache", serverless: false, region: "eu-west-1" },
+      problems: [],
+    });
+    const memorydb = { ...aws, service: "MemoryDB", service_account: "me" };
+    expect(log({ use_ssl: true, username: "pump", iam_auth: memorydb })).toMatchObject({
+      iam: { service: "memorydb" },
+      problems: [expect.stringMatching(/^warning.*service_account has no effect/)],
+    });
+    const wrong = { enabled: true, provider: "aws", service: "redis", cache_name: "my.cache.amazonaws.com" };
+    expect(log({ use_ssl: true, iam_auth: wrong }).problems).toEqual([
+      expect.stringMatching(/^error.*service must be/),
+      expect.stringMatching(/^error.*cache_name must be a name/),
+      expect.stringMatching(/^error.*username is not set/),
+    ]);
   });
 
   test("a wrong address in the file is forgiven where a variable mends it, and an error where none does", () => {

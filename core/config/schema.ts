@@ -46,8 +46,12 @@ export const Pump = Type.Object({
 const Iam = Type.Object(
   {
     enabled: flag("Short-lived credentials in place of `username` and `password`."),
-    provider: text("`gcp`, the only one."),
-    service_account: text("Account to impersonate; empty: the application's own."),
+    provider: text("`gcp` (Memorystore) or `aws` (ElastiCache, MemoryDB)."),
+    service_account: text("`gcp`: account to impersonate; empty: the application's own."),
+    service: text("`aws`: `elasticache` or `memorydb`; empty: `elasticache`."),
+    cache_name: text("`aws`: name of the replication group, serverless cache or MemoryDB cluster, as in its policy."),
+    serverless: flag("`aws`: the cache is a serverless one."),
+    region: text("`aws`: empty: that of AWS_REGION or AWS_DEFAULT_REGION."),
     token_refresh_before_expiry: text("Go duration; empty: `5m`."),
   },
   { description: "Short-lived credentials for Redis." },

@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
-import type { Address, IamConfig, RedisLogConfig, TlsConfig, TlsVersion } from "./config.ts";
+import type { Address, RedisLogConfig, TlsConfig, TlsVersion } from "./config.ts";
 import type { Draft } from "./draft.ts";
-import { parseDuration } from "./scalars.ts";
+import { iamOf } from "./iam.ts";
 import type { Storage } from "./schema.ts";
 
 const PATH = "analytics_storage_config";
@@ -144,41 +144,6 @@ function tlsVersion(key: string, text: string, otherwise: TlsVersion, draft: Dra
     mend: "Correct it.",
   });
   return otherwise;
-}
-
-const REFRESH_BEFORE_MS = 5 * 60_000;
-
-function iamOf({ iam_auth: iam, ...storage }: Storage, draft: Draft): IamConfig | undefined {
-  if (!iam.enabled) return undefined;
-  if (iam.provider.trim().toLowerCase() !== "gcp") {
-    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
-      path: `${PATH}.iam_auth.provider`,
-      message: `${PATH}.iam_auth.provider must be "gcp", but is ${JSON.stringify(iam.provider)}.`,
-      mend: 'Write "gcp", or sign in with username and password.',
-    });
-  }
-  const text = iam.token_refresh_before_expiry;
-  // Go wants a unit.
-  const refreshBeforeMs = text === "" ? REFRESH_BEFORE_MS : /^[1-9]\d*$/.test(text) ? undefined : parseDuration(text);
-  if (refreshBeforeMs === undefined || refreshBeforeMs < 0) {
-    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
-      path: `${PATH}.iam_auth.token_refresh_before_expiry`,
-      message: `${PATH}.iam_auth.token_refresh_before_expiry is no duration: ${JSON.stringify(text)}.`,
-      mend: 'Write one like "5m" or "90s".',
-    });
-  }
-  if (!storage.use_ssl && !storage.redis_use_ssl) {
-    draft.report("SLUICE_CONFIG_BAD_VALUE", WARNING, {
-      path: `${PATH}.iam_auth.enabled`,
-      message: "Access tokens go to Redis in the clear: TLS is off.",
-      mend: `Set ${PATH}.use_ssl.`,
-    });
-  }
-  return {
-    provider: "gcp",
-    serviceAccount: iam.service_account,
-    refreshBeforeMs: refreshBeforeMs ?? REFRESH_BEFORE_MS,
-  };
 }
 
 /** `host:port`, `:port`, `[v6]:port`. */

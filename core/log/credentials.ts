@@ -1,6 +1,4 @@
-import type { IamConfig } from "../config/config.ts";
 import { LOG_ERROR_CODES, LogError } from "./errors.ts";
-import { type AccessToken, fetchGoogleToken } from "./google-token.ts";
 
 export interface Credential {
   /** Empty: the default user. */
@@ -22,17 +20,21 @@ export function fixedCredentials(credential: Credential): Credentials {
   return { get: async () => credential, watch: () => () => undefined, close: () => undefined };
 }
 
-/** The user of a token is always this one. */
-const USERNAME = "default";
-const FETCH_MS = 30_000;
+/** A password for a while. */
+export interface AccessToken {
+  token: string;
+  /** ms since 1970. */
+  expiresAt: number;
+}
+
 /** A refresh that failed is tried again, and none comes sooner, ms. */
 const RETRY_MS = 1000;
 
-/** Tokens of Google Cloud, each fetched once for all connections, and anew so long before it expires. */
-export function googleCredentials(
-  { serviceAccount, refreshBeforeMs }: IamConfig,
-  fetchToken: () => Promise<AccessToken> = () =>
-    fetchGoogleToken({ serviceAccount, env: process.env, timeoutMs: FETCH_MS }),
+/** Tokens, each fetched once for all connections, and anew so long before it expires. */
+export function tokenCredentials(
+  username: string,
+  refreshBeforeMs: number,
+  fetchToken: () => Promise<AccessToken>,
 ): Credentials {
   const watchers = new Set<(credential: Credential) => void>();
   let current: AccessToken | null = null;
@@ -44,6 +46,8 @@ export function googleCredentials(
     if (timer !== null) clearTimeout(timer);
     if (!closed) timer = setTimeout(refresh, Math.min(2 ** 31 - 1, Math.max(RETRY_MS, ms)));
   };
+
+  const credentialOf = ({ token }: AccessToken): Credential => ({ username, password: token });
 
   const renew = (): Promise<AccessToken> => {
     fetching ??= fetchToken()
@@ -75,7 +79,7 @@ export function googleCredentials(
       } catch (error) {
         throw new LogError(
           LOG_ERROR_CODES.auth,
-          `No access token for Redis: ${(error as Error).message}. Check iam_auth, the account's rights and the metadata server.`,
+          `No access token for Redis: ${(error as Error).message.replace(/\.$/, "")}. Check iam_auth, the account's rights and where its credentials come from.`,
           error,
         );
       }
@@ -89,8 +93,4 @@ export function googleCredentials(
       if (timer !== null) clearTimeout(timer);
     },
   };
-}
-
-function credentialOf({ token }: AccessToken): Credential {
-  return { username: USERNAME, password: token };
 }

@@ -2,17 +2,7 @@ import { createSign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-
-/**
- * Access tokens of Google Cloud, found as its libraries find them (application default credentials,
- * https://cloud.google.com/docs/authentication/application-default-credentials): the file that
- * GOOGLE_APPLICATION_CREDENTIALS names, else gcloud's own, else the metadata server (GCE_METADATA_HOST).
- */
-export interface AccessToken {
-  token: string;
-  /** ms since 1970. */
-  expiresAt: number;
-}
+import type { AccessToken } from "./credentials.ts";
 
 export interface GoogleOptions {
   /** Account to impersonate; empty: none. */
@@ -30,7 +20,12 @@ const IAM_URL = "https://iamcredentials.googleapis.com";
 const TOKEN_URL = "https://oauth2.googleapis.com/token";
 const HOUR = 3600;
 
-/** Fetches a token anew. Throws Error, with no secret in its text. */
+/**
+ * Fetches a token of Google Cloud anew, found as its libraries find it (application default credentials,
+ * https://cloud.google.com/docs/authentication/application-default-credentials): by the file that
+ * GOOGLE_APPLICATION_CREDENTIALS names, else gcloud's own, else the metadata server (GCE_METADATA_HOST).
+ * Throws Error, with no secret in its text.
+ */
 export async function fetchGoogleToken(options: GoogleOptions): Promise<AccessToken> {
   const own = await ownToken(options);
   return options.serviceAccount === "" ? own : impersonate(own, options);

@@ -1,13 +1,14 @@
 import type { Address, RedisLogConfig } from "../config/config.ts";
 import { openCluster } from "./cluster.ts";
 import type { Link, Send } from "./connection.ts";
-import { type Credentials, fixedCredentials, googleCredentials } from "./credentials.ts";
+import { fixedCredentials } from "./credentials.ts";
+import { iamCredentials } from "./iam.ts";
 import { openNode } from "./node.ts";
 import { sentinelLocator } from "./sentinel.ts";
 
 /** Connects nothing yet. `intercept` wraps every control command. */
 export function openLink(config: RedisLogConfig, intercept?: (send: Send) => Send): Link {
-  const credentials: Credentials = config.iam ? googleCredentials(config.iam) : fixedCredentials(config);
+  const credentials = config.iam ? iamCredentials(config.iam, config.username) : fixedCredentials(config);
   const nodeWith = (locate: () => Promise<Address>) => openNode({ config, credentials, locate, intercept });
   const link = config.sentinel
     ? nodeWith(sentinelLocator(config, config.sentinel))

@@ -1,15 +1,14 @@
 import { generateKeyPairSync, verify } from "node:crypto";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { until } from "../../test/support/pump.ts";
+import { useReceiver, useVariables } from "../../test/support/receiver.ts";
 import { redisLogConfig, startRedis } from "../../test/support/redis.ts";
 import { claimAll, readAll } from "./conformance.ts";
-import { googleCredentials } from "./credentials.ts";
+import { tokenCredentials } from "./credentials.ts";
 import { LOG_ERROR_CODES } from "./errors.ts";
 import { fetchGoogleToken, type GoogleOptions } from "./google-token.ts";
 import { analyticsLists } from "./keys.ts";
@@ -17,31 +16,6 @@ import { openRedisLog } from "./redis.ts";
 
 const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 const SINK = { name: "a", fingerprint: "" };
-
-/** Answers requests, each of which `handle` checks: what it throws is the test's failure. */
-async function useReceiver(handle: (request: IncomingMessage, body: string) => unknown): Promise<string> {
-  const faults: unknown[] = [];
-  const server = createServer(async (request, response) => {
-    let body = "";
-    for await (const piece of request) body += piece;
-    try {
-      const answer = await handle(request, body);
-      if (typeof answer === "number") response.writeHead(answer).end();
-      else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
-    } catch (error) {
-      faults.push(error);
-      response.writeHead(400).end();
-    }
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-    expect(faults).toEqual([]);
-  });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 function expectMetadataRequest({ method, url, headers }: IncomingMessage): void {
   const { pathname, searchParams } = new URL(url!, "http://metadata");
@@ -75,14 +49,7 @@ describe("access tokens as passwords", () => {
       await redis.client.call("ACL", "SETUSER", "default", "resetpass", ...passwords);
       return { access_token: `token-${issued}`, expires_in: 3, token_type: "Bearer" };
     });
-    const before = { GCE_METADATA_HOST: process.env.GCE_METADATA_HOST, HOME: process.env.HOME };
-    Object.assign(process.env, { GCE_METADATA_HOST: host, HOME: useFolder() });
-    onTestFinished(() => {
-      for (const [name, value] of Object.entries(before)) {
-        if (value === undefined) delete process.env[name];
-        else process.env[name] = value;
-      }
-    });
+    useVariables({ GCE_METADATA_HOST: host, HOME: useFolder(), GOOGLE_APPLICATION_CREDENTIALS: undefined });
     const iam = { provider: "gcp" as const, serviceAccount: "", refreshBeforeMs: 2000 };
     // What else is configured is not used.
     const config = redisLogConfig(redis, { iam, username: "nobody", password: "wrong" });
@@ -153,8 +120,7 @@ describe("access tokens as passwords", () => {
 
   test("what does not work is named, without a secret", async () => {
     const host = await useReceiver(() => 403);
-    const iam = { provider: "gcp" as const, serviceAccount: "", refreshBeforeMs: 0 };
-    const credentials = googleCredentials(iam, () => fetchGoogleToken(options({ GCE_METADATA_HOST: host })));
+    const credentials = tokenCredentials("default", 0, () => fetchGoogleToken(options({ GCE_METADATA_HOST: host })));
     onTestFinished(() => credentials.close());
     await expect(credentials.get()).rejects.toMatchObject({
       code: LOG_ERROR_CODES.auth,

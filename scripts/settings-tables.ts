@@ -103,7 +103,6 @@ function remark(field: Schema): string {
   const notes = [
     field.description ?? "",
     field.secret ? "Secret." : "",
-    field.notBuilt ? `Not built yet${field.notBuilt.severity === "error" ? ": refused" : ""}.` : "",
     field.noEffect ? `No effect: ${field.noEffect}.` : "",
   ];
   return notes.filter(Boolean).join(" ").replaceAll("|", "\\|");

@@ -38,8 +38,6 @@ export interface Schema {
   raw?: boolean | undefined;
   /** A wrong value here stops the start instead of being left out with a warning. */
   strict?: boolean | undefined;
-  /** Known to Tyk Pump, not built here yet: said so where it is set. */
-  notBuilt?: { severity: "error" | "warning"; why: string } | undefined;
   /** Read, but without effect here: said so where it is set. */
   noEffect?: string | undefined;
 }

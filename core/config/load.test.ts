@@ -77,14 +77,12 @@ describe("files", () => {
     expect(load({ ...csv, _comment: "x", "//": "y", $schema: "z" }).problems).toEqual([]);
   });
 
-  test("what Tyk Pump has and Sluice not yet is named", () => {
-    const { problems } = load({
-      ...csv,
-      enable_http_profiler: true,
-    });
+  test("a profiler for whoever reaches the health port is refused with the way to profiles", () => {
+    const { problems } = load({ ...csv, enable_http_profiler: true });
     expect(problems.map(({ severity, code, place }) => `${severity} ${code} ${place}`)).toEqual([
-      "warning SLUICE_CONFIG_NOT_BUILT pump.conf:10:27 enable_http_profiler",
+      "warning SLUICE_CONFIG_NO_EFFECT pump.conf:10:27 enable_http_profiler",
     ]);
+    expect(problems[0]!.message).toContain("`sluice profile`");
   });
 });
 

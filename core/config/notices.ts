@@ -2,23 +2,13 @@ import { join } from "./decode.ts";
 import type { Draft, Values } from "./draft.ts";
 import { kindOf, type Schema } from "./fields.ts";
 
-/** Says where something is set that Tyk Pump knows and Sluice does not have yet, or that has no effect here. */
+/** Says where something is set that has an effect in Tyk Pump and none here. */
 export function reportNotices(schema: Schema, values: Values, path: string, draft: Draft): void {
   for (const [key, field] of Object.entries(schema.properties ?? {})) {
     const value = values[key];
     const at = join(path, key);
     if (isZero(value)) continue;
-    if (field.notBuilt) {
-      draft.report(
-        "SLUICE_CONFIG_NOT_BUILT",
-        { severity: field.notBuilt.severity },
-        {
-          path: at,
-          message: `${at} asks for ${field.notBuilt.why}, which is not built yet.`,
-          mend: "Unset it or wait for a later version.",
-        },
-      );
-    } else if (field.noEffect) {
+    if (field.noEffect) {
       draft.report(
         "SLUICE_CONFIG_NO_EFFECT",
         { severity: "warning" },

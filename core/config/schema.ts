@@ -15,7 +15,6 @@ const duration = (description: string, ms: number, more = {}) =>
   Type.Unsafe<number>({ format: "duration", description, default: ms, minimum: 1, ...more });
 /** Kept as JSON with its lines: which schema it has is known only later. */
 const raw = (description: string) => Type.Unsafe<Json>({ raw: true, description });
-const later = (why: string, severity: "error" | "warning" = "warning") => ({ notBuilt: { severity, why } });
 const strings = Type.String();
 const codes = Type.Integer();
 
@@ -242,7 +241,10 @@ export const Tyk = Type.Object({
   dont_purge_uptime_data: flag("Leave the uptime records alone."),
   omit_detailed_recording: flag("Has an effect only on a sink.", { noEffect: "set it on each sink in `pumps`" }),
   omit_config_file: flag("Has an effect only as TYK_PMP_OMITCONFIGFILE=true."),
-  enable_http_profiler: flag("Go's profiler.", { env: "HTTPPROFILE", ...later("profiling over HTTP") }),
+  enable_http_profiler: flag("Profiles on the health port.", {
+    env: "HTTPPROFILE",
+    noEffect: "profiles are taken with `sluice profile`, and not by whoever reaches the health port",
+  }),
   raw_request_decoded: flag("Has an effect only on a sink.", {
     env: "DECODERAWREQUEST",
     noEffect: "set it on each sink in `pumps`",

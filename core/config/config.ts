@@ -16,8 +16,19 @@ export interface Config {
   statsd: StatsdConfig | null;
   /** Tests of services; null: none are configured. */
   uptime: UptimeConfig | null;
+  /** The log of a daemon. */
+  daemon: DaemonConfig;
   /** Whole seconds for an orderly stop before what is in hand is handed back, ms. */
   stopMs: number;
+}
+
+export interface DaemonConfig {
+  /** Absolute; null: in the run folder of the instance. */
+  file: string | null;
+  /** Where a file is rotated. */
+  bytes: number;
+  /** With the one that is written; at least 2. */
+  files: number;
 }
 
 export interface RedisLogConfig {

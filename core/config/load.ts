@@ -14,7 +14,7 @@ import { readPumps, reportTypeless } from "./pumps.ts";
 import { PumpConf, Sluice, Storage, Tyk } from "./schema.ts";
 import { Secrets } from "./secrets/secrets.ts";
 import { readStores, type StoreSettings } from "./secrets/stores.ts";
-import { healthOf, loggingOf, logOf, statsdOf } from "./settings.ts";
+import { daemonOf, healthOf, loggingOf, logOf, statsdOf } from "./settings.ts";
 import { buildSinks } from "./sinks.ts";
 import { readSource } from "./source.ts";
 import { readUptimePump } from "./uptime.ts";
@@ -109,6 +109,7 @@ export function loadConfig(options: LoadOptions): Loaded {
     logging: loggingOf(conf, variables, options.flags?.debug ?? false, draft),
     statsd: statsdOf(conf, variables, draft),
     uptime: uptimeOf(conf, sinks, variables, draft),
+    daemon: daemonOf(conf, options.cwd),
     stopMs: conf.sluice.stop,
   };
   reportTypeless(pumps, variables, draft);

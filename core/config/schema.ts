@@ -212,6 +212,26 @@ export const Sluice = Type.Object(
       },
       { description: "Tests of services: see [uptime.md](uptime.md)." },
     ),
+    daemon: Type.Object(
+      {
+        log_file: text("What `sluice daemon` logs to; empty: a file in its run folder.", {
+          env: "LOG_FILE",
+          path: "write",
+        }),
+        log_bytes: whole("A log file that would grow beyond is rotated.", {
+          default: 10 * MiB,
+          minimum: 4 * KiB,
+          env: "LOG_BYTES",
+        }),
+        log_files: whole("Files of the log, with the one that is written.", {
+          default: 5,
+          minimum: 2,
+          maximum: 1000,
+          env: "LOG_FILES",
+        }),
+      },
+      { description: "The log of `sluice daemon`; in the foreground it is standard error." },
+    ),
     stop: duration("Time for an orderly stop; what is in hand then is handed back.", 25_000, { minimum: 100 }),
     sinks: Type.Record(Type.String(), SinkExtras, { description: "By sink, the key in `pumps`." }),
   },

@@ -59,6 +59,12 @@ export function healthOf(conf: PumpConf, draft: Draft): Config["health"] {
   return { host: conf.sluice.health.host, port: port || 8083, endpoint: name.replace(/^\/+/, "") || "health" };
 }
 
+/** Where a daemon's log goes, and how much of it is kept. */
+export function daemonOf({ sluice: { daemon } }: PumpConf, cwd: string): Config["daemon"] {
+  const { log_file: file, log_bytes: bytes, log_files: files } = daemon;
+  return { file: file === "" ? null : resolve(cwd, file), bytes, files };
+}
+
 type Level = Config["logging"]["level"];
 const LEVELS: readonly string[] = ["error", "warn", "info", "debug"] satisfies Level[];
 

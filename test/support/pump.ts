@@ -65,6 +65,7 @@ export function testConfig(
     logging: { level: "debug", format: "text" },
     statsd: null,
     uptime: null,
+    daemon: { file: null, bytes: 1 << 20, files: 2 },
     stopMs: 5000,
   };
 }

@@ -31,3 +31,19 @@ export class ControlError extends Error {
     this.problems = options.problems;
   }
 }
+
+/** How HTTP says it. */
+export function statusOf(code: string): 400 | 403 | 404 | 409 | 500 | 503 {
+  return STATUS[code] ?? (code.startsWith("SLUICE_LOG_") ? 503 : 500);
+}
+
+const STATUS: { readonly [code: string]: 400 | 403 | 404 | 409 } = {
+  [CONTROL_ERROR_CODES.badRequest]: 400,
+  [CONTROL_ERROR_CODES.denied]: 403,
+  [CONTROL_ERROR_CODES.notFound]: 404,
+  [CONTROL_ERROR_CODES.noSink]: 404,
+  [CONTROL_ERROR_CODES.noLetter]: 404,
+  [CONTROL_ERROR_CODES.busy]: 409,
+  [CONTROL_ERROR_CODES.notPossible]: 409,
+  [CONTROL_ERROR_CODES.invalid]: 409,
+};

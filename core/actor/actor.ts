@@ -1,5 +1,5 @@
 import type { CloseReason } from "@sluice/sdk";
-import type { Checked, FromThread, Hello, Limits, Ready, WireError } from "@sluice/sdk/runtime";
+import type { Checked, FromThread, Hello, Limits, Measured, Ready, WireError } from "@sluice/sdk/runtime";
 import { type Body, type Home, isFromThread, type MakeBody, type SentPiece } from "./body.ts";
 import { ENDED_BY_RUNTIME } from "./exit-codes.ts";
 import type { HeapLimits, HeapSample } from "./heap-guard.ts";
@@ -49,6 +49,9 @@ export class Actor {
   /** Messages that gave something back. */
   #returns = 0;
   #waiters: { for: "drained" | "closed"; resolve: () => void }[] = [];
+  /** Who wants it measured, and who waits for an answer: each question has one, in order. */
+  #measuring = 0;
+  #questions: ((measured: Measured | null) => void)[] = [];
 
   constructor(
     hello: Hello,
@@ -93,6 +96,24 @@ export class Actor {
     this.state = "draining";
     this.#post({ t: "drain", reason, deadline });
     await this.#reached("drained", deadline);
+  }
+
+  /**
+   * Has its runtime measure until each who asked for it has asked to stop. Gives what was measured so far; null: it
+   * ended, or it does not answer.
+   */
+  measure(on: boolean): Promise<Measured | null> {
+    if (this.state === "ended") return Promise.resolve(null);
+    this.#measuring += on ? 1 : -1;
+    return new Promise((resolve) => {
+      this.#questions.push(resolve);
+      this.#post({ t: "measure", on: this.#measuring > 0 });
+    });
+  }
+
+  /** As the body's. */
+  startCpuProfile(): Promise<() => Promise<string>> {
+    return this.#body.startCpuProfile();
   }
 
   /** Closes the plugin and ends the thread, at the deadline by force. */
@@ -152,6 +173,9 @@ export class Actor {
       case "checked":
         this.#events.checked?.(message);
         break;
+      case "measured":
+        this.#questions.shift()?.(message);
+        break;
       case "drained":
       case "closed":
         this.#tell(message.t);
@@ -201,6 +225,7 @@ export class Actor {
     clearInterval(this.#watch);
     if (this.#startTimer) clearTimeout(this.#startTimer);
     for (const waiter of this.#waiters) waiter.resolve();
+    for (const answer of this.#questions.splice(0)) answer(null);
     if (code === ENDED_BY_RUNTIME) this.#exit ??= { kind: "deadline", reason: "a call ignored its deadline" };
     this.#events.exit(this.#exit ?? { kind: "crash", reason: `it exited with code ${code}` });
   }

@@ -1,4 +1,4 @@
-import type { FromThread, ToThread, WirePart } from "@sluice/sdk/runtime";
+import type { FromThread, Measured, ToThread, WirePart } from "@sluice/sdk/runtime";
 import type { Confinement } from "../plugins/confine.ts";
 import type { FileHashes } from "../plugins/files.ts";
 import type { Exit } from "./actor.ts";
@@ -21,6 +21,8 @@ export interface Body {
   /** Ends it; not awaited: native code may hold a thread for a while. `exited` comes when its memory is ours again. */
   kill(): void;
   usage(): Promise<Usage>;
+  /** Samples its stack until the answer is called, which gives a `.cpuprofile`. Rejects where that cannot be, or it ends. */
+  startCpuProfile(): Promise<() => Promise<string>>;
 }
 
 export interface Usage {
@@ -50,6 +52,22 @@ export interface Home {
 
 export type MakeBody = (name: string, home: Home, heap: HeapLimits, events: BodyEvents) => Body;
 
+/** More than any version has. */
+const MOST_CLASSES = 1000;
+const TIMES = [
+  "wall",
+  "idle",
+  "scan",
+  "filter",
+  "plugin",
+  "backEnd",
+  "retry",
+  "records",
+  "cpu",
+  "gc",
+] as const satisfies (keyof Measured["ms"])[];
+const DELAYS = ["p50", "p99", "max"] as const satisfies (keyof Measured["loopDelayMs"])[];
+
 const KINDS: { readonly [t: string]: (message: { [key: string]: unknown }) => boolean } = {
   ready: ({ api, concurrency }) => isNumber(api) && isNumber(concurrency),
   unsupported: ({ api, missing }) => isNumber(api) && Array.isArray(missing),
@@ -61,6 +79,11 @@ const KINDS: { readonly [t: string]: (message: { [key: string]: unknown }) => bo
   fatal: ({ error }) => error !== null && isError(error),
   report: ({ log, metrics, dropped }) => areLines(log) && areMetrics(metrics) && isNumber(dropped),
   checked: ({ seen, error }) => (seen === null || typeof seen === "string") && isError(error),
+  measured: ({ ms, records, bytes, calls, failed, latency, loopDelayMs }) =>
+    [records, bytes, calls, failed].every(isAmount) &&
+    has(ms, TIMES) &&
+    has(loopDelayMs, DELAYS) &&
+    areClasses(latency),
   drained: () => true,
   closed: () => true,
 };
@@ -78,6 +101,18 @@ function isObject(value: unknown): value is { [key: string]: unknown } {
 
 function isNumber(value: unknown): boolean {
   return typeof value === "number" && !Number.isNaN(value);
+}
+
+function isAmount(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function has(value: unknown, amounts: readonly string[]): boolean {
+  return isObject(value) && amounts.every((name) => isAmount(value[name]));
+}
+
+function areClasses(value: unknown): boolean {
+  return Array.isArray(value) && value.length <= MOST_CLASSES && value.every(isAmount);
 }
 
 function isNumbers(value: unknown): boolean {

@@ -9,6 +9,7 @@ import { type HeapSample, megabytes, resourceLimits } from "./heap-guard.ts";
 const MiB = 2 ** 20;
 const ENTRY = fileURLToPath(new URL("./process.js", import.meta.url));
 const LARGEST_MESSAGE = 16 * MiB;
+const GONE = "its process has ended";
 const LOOK_MS = 100;
 /** A pipe that does not close by itself is closed after this. */
 const LAST_WORDS_MS = 1000;
@@ -43,10 +44,22 @@ export const processBody: MakeBody = (name, { confinement, files }, heap, events
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
   const socket = child.stdio[3] as Socket;
+  /** Who waits for word of a CPU profile, in order. */
+  const samples: ((sampled: Sampled) => void)[] = [];
+  const sample = async (on: boolean): Promise<string> => {
+    if (socket.destroyed) throw new Error(GONE);
+    const { profile, error } = await new Promise<Sampled>((resolve) => {
+      samples.push(resolve);
+      writeFrame(socket, { t: "sample", on });
+    });
+    if (error !== null) throw new Error(error);
+    return profile;
+  };
   let usage: Usage = { cpuSeconds: 0, eventLoopUse: 0 };
   const reader = frameReader(LARGEST_MESSAGE, {
     memory: () => undefined,
     message(message) {
+      if (isSampled(message)) return void samples.shift()?.(message);
       if (!isVitals(message)) return events.message(message);
       usage = { cpuSeconds: message.cpuSeconds, eventLoopUse: message.eventLoopUse };
       events.sample({ heap: message.heap, external: message.external });
@@ -79,6 +92,9 @@ export const processBody: MakeBody = (name, { confinement, files }, heap, events
     setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
   });
   socket.on("close", silent.resolve);
+  socket.on("close", () => {
+    for (const answer of samples.splice(0)) answer({ t: "sampled", profile: "", error: GONE });
+  });
   void silent.promise.then(() => gone.promise).then(events.exited);
   writeFrame(socket, { t: "begin", files });
   return {
@@ -91,12 +107,30 @@ export const processBody: MakeBody = (name, { confinement, files }, heap, events
     forget() {},
     kill: () => void child.kill("SIGKILL"),
     usage: async () => usage,
+    async startCpuProfile() {
+      await sample(true);
+      return () => sample(false);
+    },
   };
 };
 
 /** What the process tells of itself each second. */
 export interface Vitals extends Usage, HeapSample {
   t: "vitals";
+}
+
+/** Its answer to each `{ t: "sample" }`: of the last one, a `.cpuprofile`. */
+export interface Sampled {
+  t: "sampled";
+  profile: string;
+  /** Why there is none. */
+  error: string | null;
+}
+
+function isSampled(message: unknown): message is Sampled {
+  if (typeof message !== "object" || message === null) return false;
+  const { t, profile, error } = message as Sampled;
+  return t === "sampled" && typeof profile === "string" && (error === null || typeof error === "string");
 }
 
 function isVitals(message: unknown): message is Vitals {

@@ -8,17 +8,23 @@ import { ENDED_BY_RUNTIME } from "./exit-codes.ts";
 import { frameReader, writeFrame } from "./frames.ts";
 import { Memory } from "./memory.ts";
 import type { Vitals } from "./process-body.ts";
+import { createSampler } from "./sampler.ts";
 
 const VITALS_MS = 1000;
 const LARGEST_MESSAGE = 64 * 2 ** 20;
 
 let files: FileHashes | null = null;
 const memory = new Memory();
+const sampler = createSampler();
 
 const reader = frameReader(LARGEST_MESSAGE, {
   memory: (bytes) => memory.take(bytes),
   message(said, bytes) {
-    const message = said as ToThread | { t: "begin"; files: FileHashes | null };
+    const message = said as ToThread | { t: "begin"; files: FileHashes | null } | { t: "sample"; on: boolean };
+    if (message.t === "sample") {
+      writeFrame(pipe, sampler(message.on));
+      return;
+    }
     if (message.t === "begin") {
       files = message.files;
       return;

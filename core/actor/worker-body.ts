@@ -54,6 +54,10 @@ export const workerBody: MakeBody = (name, { confinement, files }, heap, events)
       const { user, system } = await worker.cpuUsage();
       return { cpuSeconds: (user + system) / 1e6, eventLoopUse: utilization };
     },
+    async startCpuProfile() {
+      const profile = await worker.startCpuProfile();
+      return () => profile.stop();
+    },
   };
 };
 

@@ -79,7 +79,7 @@ export class Crew {
   }
 
   /** Whose code it is. */
-  get #plugin(): string {
+  get plugin(): string {
     return `${this.#sink.plugin.name} ${this.#sink.plugin.version}`;
   }
 
@@ -128,9 +128,9 @@ export class Crew {
   suspend(reason: string): void {
     if (this.state === "suspended" || this.#stopping) return;
     this.state = "suspended";
-    this.reason = `${reason} (${this.#plugin})`;
+    this.reason = `${reason} (${this.plugin})`;
     this.#logger.error(`sink ${this.#sink.name} is suspended, its backlog waits in the log: ${reason}`, {
-      plugin: this.#plugin,
+      plugin: this.plugin,
       probe_in_seconds: PROBE_MS / 1000,
     });
     for (const seat of this.#seats) {
@@ -195,6 +195,11 @@ export class Crew {
           ]
         : [],
     );
+  }
+
+  /** Those that run, by their seats. */
+  actors(): Map<number, CrewActor> {
+    return new Map(this.#seats.flatMap(({ actor }, i) => (actor ? [[i, actor]] : [])));
   }
 
   /** CPU of all actors that ever ran here, seconds. */
@@ -291,7 +296,7 @@ export class Crew {
     this.reason = `its actor ended: ${exit.reason}`;
     const delay = backoff(verdict.attempt, OPEN_BACKOFF);
     this.#logger.warn(`the actor of sink ${this.#sink.name} ended: ${exit.reason}`, {
-      plugin: this.#plugin,
+      plugin: this.plugin,
       restart_in_ms: delay,
     });
     seat.timer = setTimeout(() => this.#seat(i), delay);

@@ -5,7 +5,7 @@ import { openSpool, type SpoolList } from "../log/spool.ts";
 import type { Logger } from "../logging/index.ts";
 import { watchFolder } from "../plugins/watch.ts";
 import { ChunkReader } from "./chunk-reader.ts";
-import type { Spawn } from "./crew.ts";
+import type { Crew, Spawn } from "./crew.ts";
 import { KnownSinks } from "./known-sinks.ts";
 import { ListDrain } from "./list-drain.ts";
 import { Sink } from "./sink.ts";
@@ -47,6 +47,8 @@ export interface Supervisor {
   probe(sink: string): void;
   /** Measures lag and backlog now. */
   measure(): Promise<void>;
+  /** The actors of a sink; undefined: there is no such sink. */
+  crew(sink: string): Crew | undefined;
 }
 
 /** Owns the drain: takes records from the log and feeds them to the actors. Decodes nothing, runs no plugin. */
@@ -204,6 +206,7 @@ export function createSupervisor(parts: {
       drains.every((drain) => drain.status().live === 0) &&
       sinks.every((sink) => sink.crew.state === "suspended" || (sink.empty && lagOf(sink).records === 0)),
     probe: (name) => sinks.find((sink) => sink.name === name)?.crew.probe(),
+    crew: (name) => sinks.find((sink) => sink.name === name)?.crew,
     async measure() {
       await Promise.all(drains.map((drain) => drain.measure()));
       backlog = await log.usage();

@@ -94,21 +94,25 @@ function timeoutError(): DOMException {
  * thread, because it may still be reading the batch's memory. Rethrows what the call throws.
  */
 export async function underDeadline(
-  host: Pick<Host, "end" | "limits"> & { clock: Clock },
+  host: Pick<Host, "end" | "limits" | "meter"> & { clock: Clock },
   call: HostCall,
   name: During,
   run: () => void | Promise<void>,
 ): Promise<void> {
-  const { clock, limits } = host;
+  const { clock, limits, meter } = host;
   let cancel = clock.after(call.deadline - clock.now(), () => {
     call.abort();
     cancel = clock.after(limits.ms.grace, () => {
       host.end(`${name}() neither finished by its deadline nor heeded its signal for ${limits.ms.grace} ms more`);
     });
   });
+  const began = meter.began();
+  let failed = true;
   try {
     await run();
+    failed = false;
   } finally {
+    meter.ended(began, failed);
     cancel();
     call.end();
   }

@@ -1,4 +1,5 @@
 import type { Clock } from "./clock.ts";
+import type { Meter } from "./meter.ts";
 import type { Piece } from "./piece.ts";
 import type { Limits } from "./protocol.ts";
 
@@ -9,6 +10,7 @@ export type During = "open" | "write" | "add" | "flush";
 export interface Host {
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly meter: Meter;
   /** All records of the piece have an outcome. */
   settled(piece: Piece): void;
   /** The piece's memory may be reused; its outcome is still open. */

@@ -2,5 +2,6 @@
 export { backoff, OPEN_BACKOFF } from "./backoff.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { sentence, toWireError, withCause } from "./failure.ts";
+export { latencyOf } from "./meter.ts";
 export * from "./protocol.ts";
 export { type AnyDefinition, Runtime, type RuntimeOptions } from "./runtime.ts";

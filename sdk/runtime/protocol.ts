@@ -19,6 +19,8 @@ export type ToThread =
   | { t: "revoke"; seqs: number[] }
   /** Settle what is in hand, flush. */
   | { t: "drain"; reason: CloseReason; deadline: number }
+  /** Measure from now on, or no longer. Each is answered with "measured"; who does not know it says nothing. */
+  | { t: "measure"; on: boolean }
   | { t: "close"; reason: CloseReason; deadline: number };
 
 export interface Hello {
@@ -53,6 +55,7 @@ export type FromThread =
   | { t: "waiting"; until: number | null; attempt: number; error: WireError | null }
   | { t: "fatal"; during: "open" | "write" | "add" | "flush"; error: WireError }
   | Report
+  | Measured
   | { t: "drained" }
   | { t: "closed" };
 
@@ -88,6 +91,34 @@ export interface Report {
   log: { level: string; message: string; more?: object }[];
   metrics: { name: string; help: string; kind: "counter" | "gauge" | "histogram"; value: number | number[] }[];
   dropped: number;
+}
+
+/** What the thread did while it measured: sums that only grow, so that two answers tell what lay between them. */
+export interface Measured {
+  t: "measured";
+  /** All, and of it: doing nothing; scanning, filtering and preparing, in calls of the plugin. `backEnd`, `retry` and `records` are what it waited for. */
+  ms: {
+    wall: number;
+    idle: number;
+    scan: number;
+    filter: number;
+    plugin: number;
+    backEnd: number;
+    retry: number;
+    records: number;
+    cpu: number;
+    gc: number;
+  };
+  /** Arrived. */
+  records: number;
+  bytes: number;
+  /** Of the plugin, that ended. */
+  calls: number;
+  failed: number;
+  /** Calls by how long they took: `latencyOf` gives the bounds. */
+  latency: number[];
+  /** Since measuring began. */
+  loopDelayMs: { p50: number; p99: number; max: number };
 }
 
 /** One piece of one chunk. The record offsets (start, end; 32-bit words) lie at byte `at` of the slab. */

@@ -7,6 +7,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { faultOf, toWireError } from "./failure.ts";
 import { GathererRunner } from "./gatherer.ts";
 import type { During, Host, Runner } from "./host.ts";
+import { Meter } from "./meter.ts";
 import { Periodic } from "./periodic.ts";
 import { Piece } from "./piece.ts";
 import { type FromThread, type Hello, type Limits, PROTOCOL, type ToThread } from "./protocol.ts";
@@ -34,6 +35,7 @@ const FEATURES: readonly string[] = [];
  */
 export class Runtime implements Host {
   readonly clock: Clock;
+  readonly meter = new Meter();
   readonly #options: RuntimeOptions;
   readonly #reporter: Reporter;
   readonly #periodic: Periodic;
@@ -86,6 +88,9 @@ export class Runtime implements Host {
       case "revoke":
         this.#runner?.revoke(new Set(message.seqs));
         break;
+      case "measure":
+        this.#options.post(this.meter.measure(message.on));
+        break;
       case "drain":
         void this.#drain();
         break;
@@ -121,6 +126,7 @@ export class Runtime implements Host {
 
   waiting(until: number | null, attempt: number, error: unknown): void {
     this.#failing = until !== null;
+    this.meter.retrying = this.#failing;
     this.#options.post({ t: "waiting", until, attempt, error: error === null ? null : toWireError(error) });
   }
 
@@ -238,9 +244,12 @@ export class Runtime implements Host {
       return;
     }
     const offsets = new Uint32Array(bytes.buffer, wire.at, wire.count * 2);
+    const start = this.meter.on ? performance.now() : 0;
     const { table, unreadable } = this.#scanner.scan({ bytes, offsets, count: wire.count, wire: wire.wire });
     const part = { chunk: wire.chunk, from: wire.from, to: wire.to, redelivered: wire.redelivered };
+    const scanned = this.meter.on ? performance.now() : 0;
     const prepared = this.#prepare!(table, unreadable);
+    if (this.meter.on) this.meter.arrived(start, scanned, wire.count, (offsets.at(-1) ?? 0) - (offsets[0] ?? 0));
     const piece = new Piece({ seq, part, alone, arrived: this.clock.now() }, table, prepared);
     for (const { row, reason } of unreadable) piece.reject(row, reason);
     this.#pieces.set(seq, piece);

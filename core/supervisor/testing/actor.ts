@@ -55,6 +55,14 @@ export class FakeActor implements CrewActor {
     for (const seq of seqs) this.revoked.add(seq);
   }
 
+  async measure(): Promise<null> {
+    return null;
+  }
+
+  async startCpuProfile(): Promise<never> {
+    throw new Error("it has no thread");
+  }
+
   async drain(): Promise<void> {
     if (this.state === "open") this.state = "draining";
   }

@@ -2,7 +2,7 @@
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ConformanceFile } from "@sluice/sdk/testing";
-import { conformance, formatConformance } from "@sluice/sdk/testing";
+import { conformanceOf, formatConformance } from "@sluice/sdk/testing";
 import { hostSdk, loadDefinitions } from "./load.ts";
 import { readManifest } from "./manifest.ts";
 
@@ -19,14 +19,7 @@ hostSdk();
 const { default: file }: { default: ConformanceFile } = await import(pathToFileURL(join(folder, sluice.test)).href);
 let kept = true;
 for (const definition of definitions) {
-  const subject = await file[definition.type]?.();
-  if (!subject) {
-    process.stdout.write(`${definition.type}: not tested, ${sluice.test} does not have it\n`);
-    kept = false;
-    continue;
-  }
-  const report = await conformance(definition, subject);
-  await subject.end?.();
+  const report = await conformanceOf(definition, file);
   process.stdout.write(formatConformance(report));
   kept &&= report.kept;
 }

@@ -1,4 +1,5 @@
 import { schemaOf } from "../record/fields.ts";
+import type { Kind, Wire } from "../record/types.ts";
 import type { Bench } from "./bench.ts";
 import type { FarEnd } from "./conformance.ts";
 import type { OpenSink } from "./sink.ts";
@@ -6,6 +7,8 @@ import type { OpenSink } from "./sink.ts";
 export interface Check {
   promise: string;
   needs?: (keyof FarEnd)[];
+  /** Only of sinks that read these; default both. */
+  kind?: Kind;
   /** Throws where the promise is broken; a text as the answer: why it cannot be tested. */
   run(bench: Bench): Promise<unknown>;
 }
@@ -15,7 +18,18 @@ const NOT_UTF8 = Uint8Array.of(0x2f, 0xff, 0xfe, 0xc3, 0x28);
 /** Steps of the event loop at which a sink is killed. */
 const KILLS = [0, 1, 2, 3, 5, 8, 13, 21];
 
-export const CHECKS: readonly Check[] = [
+/** What a sink of such records must stand. */
+export function checksFor(reads: Kind): readonly Check[] {
+  return CHECKS.filter(({ kind = reads }) => kind === reads);
+}
+
+const WIRES: readonly (readonly [Wire, Kind])[] = [
+  ["msgpack", "analytics"],
+  ["protobuf", "analytics"],
+  ["uptime", "uptime"],
+];
+
+const CHECKS: readonly Check[] = [
   {
     promise: "describes every setting",
     async run({ schema }) {
@@ -35,8 +49,9 @@ export const CHECKS: readonly Check[] = [
       if (left.length > 0) throw new Error(`still open after close(): ${left.join(", ")}`);
     },
   },
-  ...(["msgpack", "protobuf"] as const).map((wire) => ({
+  ...WIRES.map(([wire, kind]) => ({
     promise: `writes records of the ${wire} wire`,
+    kind,
     run: (bench: Bench) => writes(bench, 25, (sink, records) => sink.deliver(records, { chunk: bench.chunk(), wire })),
   })),
   {
@@ -60,14 +75,21 @@ export const CHECKS: readonly Check[] = [
   },
   {
     promise: "takes a record of a megabyte",
-    run: (bench) => writes(bench, 3, deliver(bench), { rawResponse: "x".repeat(1 << 20) }),
+    run(bench) {
+      const large = "x".repeat(1 << 20);
+      return writes(bench, 3, deliver(bench), bench.reads === "uptime" ? { apiId: large } : { rawResponse: large });
+    },
   },
   {
     promise: "takes texts that are not UTF-8",
-    run: (bench) => writes(bench, 3, deliver(bench), { userAgent: NOT_UTF8, alias: NOT_UTF8, rawRequest: NOT_UTF8 }),
+    run(bench) {
+      const texts = { userAgent: NOT_UTF8, alias: NOT_UTF8, rawRequest: NOT_UTF8 };
+      return writes(bench, 3, deliver(bench), bench.reads === "uptime" ? { apiId: NOT_UTF8 } : texts);
+    },
   },
   {
     promise: "takes records of which every field is blanked",
+    kind: "analytics",
     async run(bench) {
       const ignore = schemaOf("analytics").root.children.map(({ json }) => json);
       const sink = await bench.open({ prepare: { ignore } });
@@ -98,12 +120,31 @@ export const CHECKS: readonly Check[] = [
         for (let at = 0; at < 12; at += 4) sink.deliver(records.slice(at, at + 4), { chunk: bench.chunk() });
         await sink.clock.advance(steps * 100);
         await turns(steps);
-        await bench.until(sink, sink.kill());
+        await bench.kill(sink);
         await bench.settled(sink);
         await sink.drain();
-        await sink.close();
+        await bench.close(sink);
       }
       await bench.expect(all, { repeated: true });
+    },
+  },
+  {
+    promise: "hands over to its next life when it is reloaded, each record once",
+    async run(bench) {
+      const { paths, records } = bench.records(40);
+      const sink = await bench.open();
+      for (const [reload, steps] of [0, 1, 3].entries()) {
+        const of = records.slice(reload * 12, reload * 12 + 12);
+        for (let at = 0; at < 12; at += 4) sink.deliver(of.slice(at, at + 4), { chunk: bench.chunk() });
+        await turns(steps);
+        await bench.reload(sink);
+      }
+      sink.deliver(records.slice(36), { chunk: bench.chunk() });
+      await bench.settled(sink);
+      await bench.close(sink);
+      const letters = sink.deadLetters();
+      if (letters.length > 0) throw new Error(`${letters.length} records became dead letters: ${letters[0]!.reason}`);
+      await bench.expect(paths);
     },
   },
   {
@@ -114,6 +155,7 @@ export const CHECKS: readonly Check[] = [
       const first = await bench.open();
       first.deliver(records.slice(0, 6), { chunk });
       await bench.settled(first);
+      await bench.close(first);
       const second = await bench.open();
       second.deliver(records.slice(0, 3), { chunk, redelivered: true });
       second.deliver(records.slice(3), { chunk, from: 3, redelivered: true });
@@ -124,12 +166,13 @@ export const CHECKS: readonly Check[] = [
   {
     promise: "works beside another owner of the same records",
     async run(bench) {
+      if (bench.single) return "it stands alone: `single` is true";
       const { paths, records } = bench.records(10);
       const chunk = bench.chunk();
       const sinks = [await bench.open({ actors: 2 }), await bench.open({ actor: 1, actors: 2 })];
       for (const [i, sink] of sinks.entries()) sink.deliver(records, { chunk, redelivered: i > 0 });
       await Promise.all(sinks.map((sink) => bench.settled(sink)));
-      await bench.expect(paths, { repeated: true });
+      return bench.expect(paths, { repeated: true });
     },
   },
   {
@@ -141,9 +184,8 @@ export const CHECKS: readonly Check[] = [
       for (const chunk of chunks) sink.deliver(chunk, { chunk: bench.chunk() });
       await bench.until(sink, sink.drain());
       const { written, skipped } = sink.taken;
-      await sink.close();
-      const found = await bench.found();
-      const there = paths.filter((path) => found.has(path)).length;
+      await bench.close(sink);
+      const there = await bench.count(paths);
       if (there + skipped < written)
         throw new Error(`it said that ${written} records are written, and ${there} are there`);
     },
@@ -199,7 +241,7 @@ export const CHECKS: readonly Check[] = [
       const sink = await bench.open();
       sink.deliver(bench.records(3).records, { chunk: bench.chunk() });
       await bench.settled(sink);
-      await sink.close();
+      await bench.close(sink);
       const line = sink.lines.find((one) => secrets.some((secret) => JSON.stringify(one).includes(secret)));
       if (line)
         throw new Error(`it logged one: ${line.level} line that begins ${JSON.stringify(line.message.slice(0, 20))}`);

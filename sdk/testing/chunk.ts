@@ -5,7 +5,7 @@ import type { Wire } from "../record/types.ts";
 export type TestRecord = RecordInput | UptimeInput | Uint8Array;
 
 export interface ChunkOptions {
-  /** Default "msgpack". */
+  /** Default "msgpack"; of a sink that reads uptime records "uptime". */
   wire?: Wire;
   /** Name of the chunk; default "chunk". */
   chunk?: string;

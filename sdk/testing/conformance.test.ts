@@ -132,3 +132,77 @@ test("the report has a line for each promise", async () => {
     /^kept: keeps its promises \(\d+ kept, 0 broken, 0 not tested\)\nok {3}describes every setting\n/,
   );
 });
+
+/** Keeps nothing but a total. */
+function counting(most: number) {
+  const far = { hits: 1000 };
+  const definition = defineSink({
+    type: "totals",
+    config: Type.Object({}),
+    reads: "uptime",
+    gather: { ms: 100, records: 1000 },
+    async open() {
+      return {
+        gather() {
+          let hits = 0;
+          return {
+            add: (batch) => void (hits += Math.min(batch.size, most)),
+            async flush() {
+              far.hits += hits;
+              hits = 0;
+            },
+          };
+        },
+      };
+    },
+  });
+  return conformance(definition, { config: {}, readBack: () => far.hits, patience: 1500 });
+}
+
+test("a far end that adds up tells how many it has counted; uptime records are made for who reads them", async () => {
+  const report = await counting(Number.POSITIVE_INFINITY);
+  expect(report.kept, formatConformance(report)).toBe(true);
+  expect(report.promises.map(({ promise }) => promise)).toContain("writes records of the uptime wire");
+  const { promises } = await counting(20);
+  const { outcome, why } = promises.find(({ promise }) => promise === "writes records of the uptime wire")!;
+  expect([outcome, why]).toEqual(["broken", "5 of 25 records are not counted"]);
+});
+
+test("who forgets at a reload what it holds is found, and who stands alone is tried alone", async () => {
+  const far: string[] = [];
+  let owners = 0;
+  const forgetful = defineSink({
+    type: "forgetful",
+    config: Type.Object({}),
+    single: true,
+    async open() {
+      if (owners++ > 0) throw new Retryable("there is another");
+      const held: string[] = [];
+      return {
+        async write(batch) {
+          for (const { path } of batch) held.push(path);
+          if (held.length > 8) far.push(...held.splice(0));
+        },
+        async close(reason) {
+          owners = 0;
+          if (reason !== "reload") far.push(...held);
+        },
+      };
+    },
+  });
+  const report = await conformance(forgetful, { config: {}, readBack: () => far, patience: 1500 });
+  expect(broken(report)).toContain("hands over to its next life when it is reloaded, each record once");
+  expect(report.promises.find(({ why }) => why.includes("single"))).toMatchObject({ outcome: "not tested" });
+});
+
+test("without a far end to look at, nothing that needs one is said to be kept", async () => {
+  const definition = defineSink({
+    type: "discards",
+    config: Type.Object({}),
+    open: async () => ({ write: async () => {} }),
+  });
+  const report = await conformance(definition, { config: {} });
+  expect(report.kept).toBe(true);
+  const { outcome } = report.promises.find(({ promise }) => promise === "writes records of the msgpack wire")!;
+  expect(outcome).toBe("not tested");
+});

@@ -1,7 +1,10 @@
+import type { RecordInput } from "../record/index.ts";
+import type { Kind } from "../record/types.ts";
 import type { AnyDefinition } from "../runtime/index.ts";
+import type { TSchema } from "../schema/index.ts";
 import type { SinkDefinition } from "../sink/definition.ts";
 import { Bench } from "./bench.ts";
-import { CHECKS, type Check } from "./checks.ts";
+import { type Check, checksFor } from "./checks.ts";
 
 /** What the far end (a server, a file) can be told to do, for as long as it is so. A state that is left out is not tested. */
 export interface FarEnd {
@@ -21,10 +24,13 @@ export interface ConformanceOptions {
   /** Of the sink; defaults are added. */
   config: object;
   /**
-   * What the far end holds: the `path` of each record that was written, as often as it was written. A sink that keeps no paths gives the
-   * `apiId`s, which are the same.
+   * What the far end holds: the `path` (of an uptime record the `url`) of each record that was written, as often as it was written. A sink
+   * that keeps no paths gives the `apiId`s, which are the same; one that adds up and keeps neither, how many records it has counted in all.
+   * Without it only the sink's own word is heard, and what needs more is not tested.
    */
-  readBack(): readonly string[] | Promise<readonly string[]>;
+  readBack?(): readonly string[] | number | Promise<readonly string[] | number>;
+  /** What records must have for this sink to take them, as `{ isGraphql: true }`. */
+  record?: RecordInput;
   /** Whether a record may be there more than once after it was delivered again; default "allowed". */
   repeats?: "allowed" | "none";
   farEnd?: FarEnd;
@@ -59,7 +65,9 @@ export interface Conformance {
 }
 
 /** A definition of whatever configuration and records. */
-export type AnySink = Pick<SinkDefinition, "type" | "config"> & { open(context: never): Promise<unknown> };
+export type AnySink = Pick<SinkDefinition<TSchema, Kind>, "type" | "config" | "reads"> & {
+  open(context: never): Promise<unknown>;
+};
 
 /**
  * Puts a sink through all that a sink must stand, one check after the other, each with a sink opened anew in the real runtime. Never
@@ -71,7 +79,8 @@ export async function conformance(definition: AnySink, options: ConformanceOptio
   const hear = (reason: unknown) => void unheard.push(reason);
   process.on("unhandledRejection", hear);
   try {
-    for (const check of CHECKS) promises.push(await run(check, definition as unknown as AnyDefinition, options));
+    for (const check of checksFor(definition.reads ?? "analytics"))
+      promises.push(await run(check, definition as unknown as AnyDefinition, options));
     // Who is to be told of a rejection is told after the turn in which it came.
     await new Promise((resolve) => setImmediate(resolve));
   } finally {
@@ -85,14 +94,36 @@ export async function conformance(definition: AnySink, options: ConformanceOptio
   return { type: definition.type, kept: promises.every(({ outcome }) => outcome !== "broken"), promises };
 }
 
+/** The same with what `file` has for its type. Rejects with what `file` throws. */
+export async function conformanceOf(definition: AnySink, file: ConformanceFile): Promise<Conformance> {
+  const { type } = definition;
+  const subject = await file[type]?.();
+  if (!subject) {
+    const missing = {
+      promise: "says how it is tested",
+      outcome: "broken",
+      why: `the test file has no ${type}`,
+    } as const;
+    return { type, kept: false, promises: [missing] };
+  }
+  try {
+    return await conformance(definition, subject);
+  } finally {
+    await subject.end?.();
+  }
+}
+
 async function run(check: Check, definition: AnyDefinition, options: ConformanceOptions): Promise<Promised> {
   const { promise } = check;
   const missing = check.needs?.find((state) => !options.farEnd?.[state]);
   if (missing) return { promise, outcome: "not tested", why: `farEnd.${missing} is not given` };
   const bench = new Bench(definition, options);
   try {
+    await bench.begin();
     const why = await within(options.patience ?? 20_000, check.run(bench));
-    return typeof why !== "string" ? { promise, outcome: "kept", why: "" } : { promise, outcome: "not tested", why };
+    if (typeof why === "string") return { promise, outcome: "not tested", why };
+    if (bench.unseen) return { promise, outcome: "not tested", why: "readBack is not given, only the sink says so" };
+    return { promise, outcome: "kept", why: "" };
   } catch (error) {
     return { promise, outcome: "broken", why: error instanceof Error ? error.message : String(error) };
   } finally {

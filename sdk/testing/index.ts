@@ -3,10 +3,12 @@ export { batch } from "./batch.ts";
 export type { ChunkOptions, TestRecord } from "./chunk.ts";
 export { TestClock } from "./clock.ts";
 export {
+  type AnySink,
   type Conformance,
   type ConformanceFile,
   type ConformanceOptions,
   conformance,
+  conformanceOf,
   type FarEnd,
   formatConformance,
   type Promised,

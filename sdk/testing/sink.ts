@@ -114,13 +114,21 @@ export class OpenSink {
     this.#runtime = this.#begin();
   }
 
+  get isOpen(): boolean {
+    return this.#opened;
+  }
+
   opened(): Promise<void> {
     return this.#until(() => this.#opened);
   }
 
   /** Adds a chunk to the log and hands it to the sink. Chunks without a name are called chunk-1, chunk-2, ... */
   deliver(records: readonly TestRecord[], options: ChunkOptions = {}): void {
-    const { wire = "msgpack", redelivered = false, from = 0 } = options;
+    const {
+      wire = this.#definition.reads === "uptime" ? "uptime" : "msgpack",
+      redelivered = false,
+      from = 0,
+    } = options;
     const name = options.chunk ?? `chunk-${this.#seq + 1}`;
     const slab = slabOf(records, wire);
     this.#hand({ ...slab, name, wire, from, redelivered, digest: digestOf(slab) });
@@ -154,9 +162,25 @@ export class OpenSink {
 
   /**
    * As if the process had died and come back: a new runtime opens the sink, and all that is in the log comes again. Nothing of the old
-   * one is waited for or closed, and what it says is no longer heard; what it has begun in this process may still go on.
+   * one is waited for, and what it says is no longer heard; what it has begun in this process may still go on. Nothing is closed either,
+   * but a sink that is `single` is told to: the system takes from a dead process what the next one needs (a port).
    */
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    const old = this.#runtime;
+    const opened = this.#again();
+    if (this.#definition.single) old.receive({ t: "close", reason: "stop", deadline: this.clock.now() + 3000 });
+    return opened;
+  }
+
+  /** Drains and closes it, opens it anew, and hands it what it had not yet begun. */
+  async reload(): Promise<void> {
+    await this.drain("reload");
+    await this.close("reload");
+    await this.#again();
+  }
+
+  /** Its next life: what is in the log comes once it is open. */
+  async #again(): Promise<void> {
     const left = [...this.#chunks.values()];
     this.#chunks = new Map();
     this.#returns = 0;
@@ -239,7 +263,7 @@ export class OpenSink {
         break;
       case "returned":
         this.#returns++;
-        this.#again(message.seqs);
+        this.#handAgain(message.seqs);
         break;
       case "waiting":
         this.waiting =
@@ -258,7 +282,7 @@ export class OpenSink {
   }
 
   /** A dropped gather's chunks come again; in a drain they stay in the log. */
-  #again(seqs: readonly number[]): void {
+  #handAgain(seqs: readonly number[]): void {
     if (this.#draining) return;
     for (const seq of seqs) {
       const chunk = this.#chunks.get(seq)!;

@@ -1,12 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { defineSink, Type } from "@sluice/sdk";
 import { type AggregateGroup, Aggregation } from "@sluice/sdk/aggregate";
 import type { RecordInput } from "@sluice/sdk/record";
-import { conformance, formatConformance, type OpenSink, open } from "@sluice/sdk/testing";
-import Sqlite from "better-sqlite3";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { type OpenSink, open } from "@sluice/sdk/testing";
+import { describe, expect, test } from "vitest";
 import type { Until } from "../database/database.ts";
 import { sqliteDialect } from "../database/sqlite/dialect.ts";
 import { AggregateGather } from "./gather.ts";
@@ -421,25 +417,3 @@ test("a gather that is late comes again in smaller ones", async () => {
   for (let i = 0; i < 10; i++) size.written();
   expect(size.most).toBe(100_000);
 });
-
-test("sql_aggregate keeps the promises of a sink, and counts nothing twice", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-aggregate-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const file = join(folder, "aggregates.db");
-  const report = await conformance(sqlAggregate!, {
-    config: { type: "sqlite", connection_string: file },
-    repeats: "none",
-    readBack: () => {
-      const database = new Sqlite(file);
-      const rows = database.prepare(
-        "SELECT dimension_value AS api, counter_hits AS hits FROM tyk_aggregated WHERE dimension = 'apiid'",
-      );
-      const paths = (rows.all() as { api: string; hits: number }[]).flatMap(({ api, hits }) =>
-        new Array<string>(hits).fill(api),
-      );
-      database.close();
-      return paths;
-    },
-  });
-  expect(report.kept, formatConformance(report)).toBe(true);
-}, 60_000);

@@ -18,6 +18,8 @@ export interface Config {
   uptime: UptimeConfig | null;
   /** The log of a daemon. */
   daemon: DaemonConfig;
+  /** Secrets are read again at this interval, ms; 0: never. */
+  secretsRefreshMs: number;
   /** Whole seconds for an orderly stop before what is in hand is handed back, ms. */
   stopMs: number;
 }

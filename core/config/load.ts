@@ -110,6 +110,7 @@ export function loadConfig(options: LoadOptions): Loaded {
     statsd: statsdOf(conf, variables, draft),
     uptime: uptimeOf(conf, sinks, variables, draft),
     daemon: daemonOf(conf, options.cwd),
+    secretsRefreshMs: conf.sluice.secrets.refresh,
     stopMs: conf.sluice.stop,
   };
   reportTypeless(pumps, variables, draft);

@@ -232,6 +232,16 @@ export const Sluice = Type.Object(
       },
       { description: "The log of `sluice daemon`; in the foreground it is standard error." },
     ),
+    secrets: Type.Object(
+      {
+        refresh: duration(
+          "How often secrets are read again; those of `file` stores also when they change. 0: never.",
+          60_000,
+          { minimum: 0, maximum: 86_400_000 },
+        ),
+      },
+      { description: "Secrets that the configuration refers to: see [Secrets](#secrets)." },
+    ),
     stop: duration("Time for an orderly stop; what is in hand then is handed back.", 25_000, { minimum: 100 }),
     sinks: Type.Record(Type.String(), SinkExtras, { description: "By sink, the key in `pumps`." }),
   },

@@ -66,6 +66,7 @@ export function testConfig(
     statsd: null,
     uptime: null,
     daemon: { file: null, bytes: 1 << 20, files: 2 },
+    secretsRefreshMs: 0,
     stopMs: 5000,
   };
 }

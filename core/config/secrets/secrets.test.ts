@@ -337,21 +337,4 @@ describe("rotation", () => {
     await readConfig({ env: {}, cwd, lockFile, secrets: loaded.secrets });
     expect(server.requests).toEqual(["GET /v1/auth/token/lookup-self"]);
   });
-
-  test("a watch calls back until it is ended", async () => {
-    const data = { A: "1" };
-    const variables = { APP_A: "1" };
-    const loaded = await load("kv://e/A", { e: env }, {}, variables);
-    variables.APP_A = `${data.A}2`;
-    const changed = await new Promise<string[]>((resolve, reject) => {
-      const end = loaded.secrets.watch(5, {
-        changed(references) {
-          end();
-          resolve(references);
-        },
-        failed: (_, error) => reject(error),
-      });
-    });
-    expect(changed).toEqual(["kv://e/A"]);
-  });
 });

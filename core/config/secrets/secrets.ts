@@ -84,26 +84,14 @@ export class Secrets {
     return changed;
   }
 
-  /** Refreshes each `ms` until the returned function is called; `changed` hears of new values only. */
-  watch(
-    ms: number,
-    on: { changed(references: string[]): void; failed(reference: string, error: SecretError): void },
-  ): () => void {
-    let ended = false;
-    let timer: NodeJS.Timeout;
-    const wait = () => {
-      timer = setTimeout(async () => {
-        const changed = await this.refresh((text, error) => !ended && on.failed(text, error));
-        if (ended) return;
-        if (changed.length > 0) on.changed(changed);
-        wait();
-      }, ms).unref();
-    };
-    wait();
-    return () => {
-      ended = true;
-      clearTimeout(timer);
-    };
+  /** The files that the last reading refers to: a folder of a store and a path below it. */
+  files(): { folder: string; path: string }[] {
+    const folders = new Map<string, string>();
+    for (const { name, store } of this.#stores) if (store?.type === "file") folders.set(name, store.config.base_path);
+    return [...this.#asked.values()].flatMap(({ store, path }) => {
+      const folder = folders.get(store);
+      return folder === undefined ? [] : [{ folder, path }];
+    });
   }
 
   /** Whether each store can be used, by name. */

@@ -103,7 +103,6 @@ export async function useSluiceWith(
     ...testConfig(folder, sinks, { leaseMs: LEASE_MS, ...more.delivery }),
     log: redisLogConfig(redis, more.backlog && { backlog: more.backlog }),
     health: { host: "127.0.0.1", port: await freePort(), endpoint: "health" },
-    secretsRefreshMs: 0,
     stopMs: more.stopMs ?? 5000,
   };
   const file = join(useFolder(), "config.json");

@@ -13,8 +13,9 @@ import type { ActorStatus, SinkState } from "./status.ts";
 
 const MiB = 2 ** 20;
 const CLOSE_MS = 3000;
-/** What calls in flight may take before a reload. */
+/** What calls in flight may take before a reload, or a suspension by hand. */
 const RELOAD_MS = 10_000;
+const BY_HAND = "suspended by hand";
 /** A sink whose calls fail for so long is not ready. */
 const UNREADY_MS = 60_000;
 /** Buffers may take so much more than the heap. */
@@ -60,6 +61,7 @@ export class Crew {
   readonly #policy = new RestartPolicy();
   #probe: NodeJS.Timeout | null = null;
   #stopping = false;
+  #byHand = false;
   /** A crash in a flush halves what a gather may hold. */
   #gatherShare = 1;
   #cpuOfEnded = 0;
@@ -84,7 +86,7 @@ export class Crew {
   }
 
   start(): void {
-    for (let i = 0; i < this.#seats.length; i++) this.#seat(i);
+    if (this.state !== "suspended") this.#fill();
   }
 
   /** A back end that fails for a short while is no reason to take the instance out of service. */
@@ -133,34 +135,84 @@ export class Crew {
       plugin: this.plugin,
       probe_in_seconds: PROBE_MS / 1000,
     });
-    for (const seat of this.#seats) {
-      if (seat.timer) clearTimeout(seat.timer);
-      seat.timer = null;
-      void seat.actor?.close("suspend", Date.now() + CLOSE_MS);
-    }
+    this.#startNone();
+    for (const { actor } of this.#seats) void actor?.close("suspend", Date.now() + CLOSE_MS);
     this.#events.suspended();
     this.#probe = setTimeout(() => this.probe(), PROBE_MS);
     this.#probe.unref();
   }
 
+  /**
+   * Takes nothing more until `resume`, and is not probed. Calls in flight may finish: resolves when they have, or had the
+   * time, and all else is handed back.
+   */
+  async suspendByHand(): Promise<void> {
+    if (this.#byHand || this.#stopping) return;
+    const { state } = this;
+    this.#byHand = true;
+    this.state = "suspended";
+    this.reason = state === "suspended" ? `${BY_HAND}; before, ${this.reason}` : BY_HAND;
+    this.#logger.warn(`sink ${this.#sink.name} is ${BY_HAND}, its backlog waits in the log`);
+    this.#startNone();
+    if (state === "suspended") return;
+    await this.#end("suspend");
+    // Else it has what it holds again.
+    if (this.#byHand) this.#events.suspended();
+  }
+
+  get suspendedByHand(): boolean {
+    return this.#byHand;
+  }
+
+  /** Ends a suspension, whoever made it, and tries at once. */
+  resume(): void {
+    if (this.state !== "suspended" || this.#stopping) return;
+    this.#logger.info(`sink ${this.#sink.name} is resumed`);
+    if (!this.#byHand) return this.probe();
+    this.#byHand = false;
+    this.#policy.reset();
+    this.#startAll();
+  }
+
   /** Tries again now. The first crash suspends it anew. */
   probe(): void {
-    if (this.state !== "suspended" || this.#stopping) return;
+    if (this.state !== "suspended" || this.#byHand || this.#stopping) return;
+    this.#policy.exhaust(performance.now());
+    this.#startAll();
+  }
+
+  #startNone(): void {
     if (this.#probe) clearTimeout(this.#probe);
     this.#probe = null;
+    for (const seat of this.#seats) {
+      if (seat.timer) clearTimeout(seat.timer);
+      seat.timer = null;
+    }
+  }
+
+  #startAll(): void {
+    this.#startNone();
     this.state = "starting";
-    this.#policy.exhaust(performance.now());
-    for (let i = 0; i < this.#seats.length; i++) if (!this.#seats[i]!.actor) this.#seat(i);
+    this.#fill();
+  }
+
+  #fill(): void {
+    for (const [i, { actor, timer }] of this.#seats.entries()) if (!actor && !timer) this.#seat(i);
   }
 
   /** New actors in place of those that run, each gone before the next opens; what was in hand comes again. */
   async reload(): Promise<void> {
     if (this.state === "suspended") return this.probe();
     if (this.#stopping) return;
+    await this.#end("reload");
+  }
+
+  /** Lets calls in flight finish, and closes. */
+  async #end(reason: CloseReason): Promise<void> {
     await Promise.all(
       this.#seats.map(async ({ actor }) => {
-        await actor?.drain("reload", Date.now() + RELOAD_MS);
-        await actor?.close("reload", Date.now() + CLOSE_MS);
+        await actor?.drain(reason, Date.now() + RELOAD_MS);
+        await actor?.close(reason, Date.now() + CLOSE_MS);
       }),
     );
   }
@@ -251,6 +303,7 @@ export class Crew {
       if (message.dropped > 0)
         this.#logger.warn(`${message.dropped} log lines of sink ${this.#sink.name} were dropped`);
     } else if (message.t === "waiting") {
+      if (this.state === "suspended") return;
       this.reason = message.error === null ? null : `attempt ${message.attempt} failed: ${withCause(message.error)}`;
       this.#failingSince = message.error === null ? null : (this.#failingSince ?? performance.now());
       if (message.error) this.#logger.warn(`sink ${this.#sink.name} will try again: ${withCause(message.error)}`);

@@ -123,6 +123,69 @@ test("a probe while the suspended actor is still closing starts the next one whe
   expect(again.held.size).toBe(1);
 });
 
+test("suspended by hand: what is in a call may finish, nothing more is taken, and nothing but resume ends it", async () => {
+  const { house, list, actor } = await housed({ page: 1 });
+  const { crew } = house.sink;
+  actor.closeMs = 1000;
+  const suspended = crew.suspendByHand();
+  expect(crew).toMatchObject({ state: "suspended", reason: "suspended by hand", ready: false });
+  list.add(2, 3);
+  for (const seq of [...actor.held.keys()]) actor.settle([seq]);
+  await vi.advanceTimersByTimeAsync(2000);
+  await suspended;
+  expect(list.in("done")).toEqual(["1"]);
+  crew.probe();
+  await crew.reload();
+  await vi.advanceTimersByTimeAsync(3600_000);
+  expect(house.alive).toEqual([]);
+  expect(list.in("held")).toEqual([]);
+  expect(crew.reason).toBe("suspended by hand");
+  crew.resume();
+  const again = await next(house);
+  await vi.advanceTimersByTimeAsync(LEASE_MS);
+  expect(again.held.size).toBe(3);
+  expect(crew).toMatchObject({ state: "open", reason: null });
+});
+
+test("suspended by hand with a call that does not end: what it has is handed back", async () => {
+  const { house, list, actor } = await housed();
+  actor.drain = async (_reason?: string, until = 0) => {
+    await new Promise((resolve) => setTimeout(resolve, until - Date.now()));
+  };
+  actor.closeMs = null;
+  const suspended = house.sink.crew.suspendByHand();
+  await vi.advanceTimersByTimeAsync(20_000);
+  await suspended;
+  expect(house.sink.empty).toBe(true);
+  expect(list.in("held")).toEqual([]);
+});
+
+test("by hand over a suspension that is probed, and resumed while it still closes", async () => {
+  const { house, actor } = await housed();
+  const { crew } = house.sink;
+  actor.closeMs = 2000;
+  actor.events.fatal("write", { name: "", code: "", message: "no" });
+  await crew.suspendByHand();
+  expect(crew.reason).toMatch(/^suspended by hand; before, write\(\) found/);
+  crew.resume();
+  crew.resume();
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(house.alive).toHaveLength(1);
+  const again = house.actors.at(-1)!;
+  again.open("writer");
+  await vi.advanceTimersByTimeAsync(LEASE_MS);
+  expect(again.held.size).toBe(1);
+});
+
+test("resume tries a sink at once that its own failures suspended", async () => {
+  const { house, actor } = await housed();
+  actor.events.fatal("write", { name: "", code: "", message: "no" });
+  await vi.advanceTimersByTimeAsync(100);
+  house.sink.crew.resume();
+  expect(house.sink.crew.state).toBe("starting");
+  expect(house.alive).toHaveLength(1);
+});
+
 test("neighbours that crash the actor are found one by one, and the sink is not suspended for them", async () => {
   const { house, list } = await housed({}, 6);
   let actor = house.actors[0]!;

@@ -77,7 +77,8 @@ export function verify(options: PluginOptions): number {
   const findings = verifyPlugins(folder);
   for (const { plugin, fault } of findings) say(`${plugin}: ${fault}`);
   if (findings.length > 0) return EXIT.failed;
-  say(`${installedIn(folder).plugins.length} plugins in ${folder}: every file is as it was locked.`);
+  const { length } = installedIn(folder).plugins;
+  say(`${length} ${length === 1 ? "plugin" : "plugins"} in ${folder}: every file is as it was locked.`);
   return EXIT.ok;
 }
 

@@ -66,7 +66,10 @@ function reportUnknownType({ name, type, path, prefix }: PumpEntry, { draft, loc
     {
       path: draft.isSet(`${path}.type`) ? `${path}.type` : path,
       message: `No plugin in plugins.lock.json has ${what}. There are: ${types.join(", ") || "none"}.`,
-      mend: close === undefined ? "Install a plugin that has it, or remove the sink." : `Did you mean "${close}"?`,
+      mend:
+        close === undefined
+          ? "Install a plugin that has it (`sluice plugin add`), or remove the sink."
+          : `Did you mean "${close}"?`,
     },
   );
 }

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { sdkFolder } from "./confine.ts";
 import { PluginError } from "./errors.ts";
@@ -21,12 +22,22 @@ export function createPlugin(folder: string): void {
   linkSdk(folder);
 }
 
-/** For editors and `node --test`: the sdk that this Sluice runs with. */
+/** For editors and `node --test`, where the folder has no sdk (npm takes away what it did not put there): the one that this Sluice runs with. */
 export function linkSdk(folder: string): void {
+  if (hasSdk(folder)) return;
   const link = join(folder, "node_modules/@sluice/sdk");
-  if (existsSync(link)) return;
+  rmSync(link, { force: true });
   mkdirSync(dirname(link), { recursive: true });
   symlinkSync(sdkFolder(), link);
+}
+
+function hasSdk(folder: string): boolean {
+  try {
+    createRequire(join(folder, "package.json")).resolve("@sluice/sdk");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const FILES: { readonly [file: string]: string } = {
@@ -36,9 +47,16 @@ const FILES: { readonly [file: string]: string } = {
   "description": "The NAME sink of Sluice",
   "type": "module",
   "files": ["*.ts", "!*.test.ts"],
-  "scripts": { "test": "node --test" },
+  "scripts": {
+    "test": "sluice plugin test && node --test",
+    "check": "tsc"
+  },
   "peerDependencies": { "@sluice/sdk": "*" },
   "peerDependenciesMeta": { "@sluice/sdk": { "optional": true } },
+  "devDependencies": {
+    "@types/node": "^24.9.0",
+    "typescript": ">=5.9.0"
+  },
   "sluice": {
     "api": 1,
     "entry": "./index.ts",
@@ -126,8 +144,9 @@ test("a record becomes a line of JSON", async (context) => {
 A sink of Sluice: appends each record to a file, as a line of JSON.
 
 \`\`\`sh
-npm test                        # its own tests
 sluice plugin test              # all that a sink must stand
+npm test                        # that, and its own tests
+npm install && npm run check    # types
 sluice plugin link .            # try it in a pump, reloaded when it changes
 npm pack                        # a tarball, for others to add
 \`\`\`
@@ -141,7 +160,9 @@ In pump.conf:
   "tsconfig.json": `{
   "compilerOptions": {
     "target": "es2024",
+    "lib": ["esnext"],
     "module": "nodenext",
+    "types": ["node"],
     "strict": true,
     "noEmit": true,
     "skipLibCheck": true,

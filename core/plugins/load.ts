@@ -37,7 +37,7 @@ export async function loadDefinition(entry: string, type: string, files: FileHas
 }
 
 /** From now on the sdk is the host's own, whoever in this thread imports it. */
-export function hostSdk(): void {
+function hostSdk(): void {
   registerHooks({
     resolve: (specifier, context, next) =>
       specifier === SDK || specifier.startsWith(`${SDK}/`)

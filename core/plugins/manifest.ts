@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, normalize } from "node:path";
 import { PROTOCOL } from "@sluice/sdk/runtime";
 import { type Static, Type, Value } from "@sluice/sdk/schema";
@@ -45,6 +45,12 @@ export type Manifest = Static<typeof Manifest>;
 /** Reads and checks the manifest of the package in `folder`. Throws PluginError. */
 export function readManifest(folder: string): Manifest {
   const file = join(folder, "package.json");
+  if (!existsSync(file)) {
+    throw new PluginError(
+      "SLUICE_PLUGIN_MANIFEST",
+      `${folder} has no package.json: it is no plugin. Name the folder of one.`,
+    );
+  }
   let json: unknown;
   try {
     if (statSync(file).size > LARGEST_BYTES) throw new Error(`it is larger than ${LARGEST_BYTES} bytes`);

@@ -85,6 +85,8 @@ class Script {
     if (this.#chance(0.03)) for (const chunk of list.in("held")) if (this.#chance(0.3)) list.steal(chunk);
     if (this.#chance(0.05)) list.giveBack();
     if (this.#chance(0.03)) sink.crew.probe();
+    if (this.#chance(0.01)) void sink.crew.suspendByHand();
+    if (this.#chance(0.05)) sink.crew.resume();
     for (const actor of this.house.alive) this.#act(actor);
   }
 
@@ -197,6 +199,7 @@ class Script {
   async #calm(): Promise<void> {
     this.#chaos = false;
     const { house } = this;
+    house.sink.crew.resume();
     expect(this.#violations).toEqual([]);
     for (const list of house.lists) list.giveBack();
     const left = () =>

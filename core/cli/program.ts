@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import type { CheckOptions } from "./check.ts";
 import type { ConfigPrintOptions } from "./config-print.ts";
 import { EXIT } from "./errors.ts";
+import { conf, cut, once, positive } from "./options.ts";
 import { addPluginCommands } from "./plugin.ts";
 import type { SinksOptions } from "./sinks.ts";
 import { version } from "./version.ts";
@@ -188,31 +189,6 @@ function addSinksCommands(program: Command, done: (code: number) => void): void 
   under(spool, "import <folder>", "move the spool of a lost host into this instance's").action(
     async (folder: string, options: SinksOptions) => done(await (await load()).importSpool(folder, options)),
   );
-}
-
-function conf(): Option {
-  return once(new Option("-c, --conf <file>", "configuration file (default: pump.conf, if it is there)"));
-}
-
-/** A second -c is more likely a mistake than a wish; Tyk Pump refuses it too. */
-function once(option: Option): Option {
-  return option.argParser((value: string, previous: string | undefined) => {
-    if (previous !== undefined) throw new InvalidArgumentError("It can be given only once.");
-    return value;
-  });
-}
-
-/** Whole numbers; what stands behind the point is cut, as Tyk Pump does. */
-function cut(text: string): number {
-  const value = Math.trunc(Number(text));
-  if (text.trim() === "" || !Number.isSafeInteger(value)) throw new InvalidArgumentError("It must be a number.");
-  return value;
-}
-
-function positive(text: string): number {
-  const value = cut(text);
-  if (value < 1) throw new InvalidArgumentError("It must be 1 or more.");
-  return value;
 }
 
 /** `sluice: error: unknown option '--dbug' (Did you mean --debug?), try --help` */

@@ -8,15 +8,17 @@ export interface Profile {
   isolation: "worker" | "process";
   /** When it began, milliseconds since 1970. */
   startedAt: number;
-  /** How long it took. */
+  /** How long the figures were taken. */
   seconds: number;
   state: SinkState;
   reason: string | null;
   /** Actors that were measured from beginning to end. */
   actors: number;
-  /** Settled in that time: written, filtered, skipped or set aside. */
+  /** Given to its actors in that time; bytes on the wire. */
   records: number;
   bytes: number;
+  /** Acknowledged: written, filtered, skipped or set aside. A gatherer is done with many at once. */
+  delivered: number;
   filtered: number;
   retries: number;
   recordsPerSecond: number;
@@ -88,6 +90,8 @@ export interface Limit {
 export interface CpuProfile {
   /** Which of the sink's actors. */
   actor: number;
+  /** How long it was sampled, after the figures were taken. */
+  seconds: number;
   /** A `.cpuprofile`: JSON that Chromium's DevTools, VS Code and speedscope open. */
   profile: string;
 }

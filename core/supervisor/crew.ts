@@ -85,6 +85,11 @@ export class Crew {
     return `${this.#sink.plugin.name} ${this.#sink.plugin.version}`;
   }
 
+  /** Where its actors live. */
+  get isolation(): "worker" | "process" {
+    return this.#sink.plugin.isolation;
+  }
+
   start(): void {
     if (this.state !== "suspended") this.#fill();
   }

@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay, PerformanceObserver } from "node:perf_hooks";
+import { monitorEventLoopDelay, PerformanceObserver, performance } from "node:perf_hooks";
 import type { Measured } from "./protocol.ts";
 
 /** Durations are counted in classes that lie a ninth of an octave apart, from a microsecond to half an hour. */
@@ -41,14 +41,14 @@ export class Meter {
 
   /** Measures from now on, or no longer; the answer is all that was measured so far. */
   measure(on: boolean): Measured {
-    if (this.#on) this.#turn();
-    if (on !== this.#on) this.#switch(on);
     const { ms, latency, ...counts } = this.#sums;
     if (this.#on) {
+      this.#turn();
       const cpu = cpuMs();
       ms.cpu += cpu - this.#cpu;
       this.#cpu = cpu;
     }
+    if (on !== this.#on) this.#switch(on);
     return { t: "measured", ...counts, ms: { ...ms }, latency: [...latency], loopDelayMs: delays(this.#loop) };
   }
 

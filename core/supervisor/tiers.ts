@@ -7,7 +7,7 @@ import type { Logger } from "../logging/index.ts";
 import { type Fullness, fullness } from "./backlog-limit.ts";
 import type { ListDrain } from "./list-drain.ts";
 import type { Sink } from "./sink.ts";
-import type { BacklogState, SinkBacklog } from "./status.ts";
+import type { BacklogState, SinkBacklog, SinkStatus } from "./status.ts";
 import { readWhole } from "./whole-chunk.ts";
 
 const LOOK_MS = 1000;
@@ -37,9 +37,19 @@ interface Account {
   movedAt: number;
 }
 
+/** What of a sink matters here. */
+export type TierSink = Pick<Sink, "name" | "delivered" | "yield">;
+
+export interface TierDrain extends Pick<ListDrain, "list" | "measure" | "sweep"> {
+  readonly sinks: readonly TierSink[];
+  lag(sink: TierSink): SinkStatus["lag"];
+  exclude(sink: TierSink): void;
+  include(sink: TierSink): void;
+}
+
 interface Debtor {
-  sink: Sink;
-  drain: ListDrain;
+  sink: TierSink;
+  drain: TierDrain;
   oldestMs: number;
 }
 
@@ -47,8 +57,8 @@ export interface TiersParts {
   log: Pick<DeliveryLog, "usage" | "memory">;
   config: BacklogConfig;
   /** Of the log's lists. */
-  drains: readonly ListDrain[];
-  sinks: readonly Sink[];
+  drains: readonly TierDrain[];
+  sinks: readonly TierSink[];
   spool: Pick<Spool, "open" | "store"> | null;
   /** Sinks that this list is kept for and this instance does not configure. */
   foreign(list: string): readonly string[];
@@ -62,7 +72,7 @@ export interface TiersParts {
  */
 export class Tiers {
   readonly #parts: TiersParts;
-  readonly #accounts: Map<Sink, Account>;
+  readonly #accounts: Map<TierSink, Account>;
   /** Mean. */
   #recordBytes = 1000;
   #fullness: Fullness = { limit: 0, full: false, excess: 0 };
@@ -81,7 +91,7 @@ export class Tiers {
     this.#parts = parts;
     const now = performance.now();
     this.#accounts = new Map(
-      parts.sinks.map((sink): [Sink, Account] => [
+      parts.sinks.map((sink): [TierSink, Account] => [
         sink,
         { state: "ok", reason: null, spooled: 0, dropped: 0, summaries: new Map(), delivered: 0, movedAt: now },
       ]),
@@ -121,7 +131,7 @@ export class Tiers {
     return this.#holding;
   }
 
-  of(sink: Sink): SinkBacklog {
+  of(sink: TierSink): SinkBacklog {
     const { state, reason, spooled, dropped } = this.#accounts.get(sink)!;
     return { state, reason, waiting: this.#counts.get(sink.name) ?? NOTHING, spooled, dropped };
   }
@@ -202,7 +212,7 @@ export class Tiers {
     }
   }
 
-  #idleMs(sink: Sink): number {
+  #idleMs(sink: TierSink): number {
     return performance.now() - this.#accounts.get(sink)!.movedAt;
   }
 
@@ -256,14 +266,14 @@ export class Tiers {
   }
 
   /** Its oldest chunks that nobody has in hand. */
-  async #take(sink: Sink, list: ListLog, chunks: number): Promise<ChunkRef[]> {
+  async #take(sink: TierSink, list: ListLog, chunks: number): Promise<ChunkRef[]> {
     const free = await list.takeover(sink.name, chunks);
     if (free.length >= chunks) return free;
     const [unread] = await list.take([{ sink: sink.name, chunks: chunks - free.length }]);
     return [...free, ...unread!];
   }
 
-  async #spool(sink: Sink, list: ListLog, refs: readonly ChunkRef[]): Promise<boolean> {
+  async #spool(sink: TierSink, list: ListLog, refs: readonly ChunkRef[]): Promise<boolean> {
     const read = await Promise.all(refs.map((ref) => readWhole(list, ref)));
     const chunks = read.filter((chunk): chunk is SpooledChunk => chunk !== null);
     if (chunks.length < refs.length) {
@@ -285,7 +295,7 @@ export class Tiers {
     return true;
   }
 
-  async #drop(sink: Sink, list: ListLog, refs: readonly ChunkRef[]): Promise<void> {
+  async #drop(sink: TierSink, list: ListLog, refs: readonly ChunkRef[]): Promise<void> {
     const account = this.#accounts.get(sink)!;
     const last = refs.at(-1)!.chunk;
     const before = account.summaries.get(list);
@@ -318,7 +328,7 @@ export class Tiers {
     }
   }
 
-  #set(sink: Sink, state: BacklogState, reason: string | null): void {
+  #set(sink: TierSink, state: BacklogState, reason: string | null): void {
     const account = this.#accounts.get(sink)!;
     if (account.state === state) return;
     account.state = state;
@@ -330,7 +340,7 @@ export class Tiers {
     else logger.warn(`the backlog in Redis is at its limit, and sink ${sink.name} is ${state}: ${reason}`);
   }
 
-  #feed(sink: Sink): void {
+  #feed(sink: TierSink): void {
     for (const drain of this.#parts.drains) drain.include(sink);
   }
 
@@ -380,7 +390,7 @@ const FAULTS_OF_A_DISK = [
   LOG_ERROR_CODES.damaged,
 ];
 
-function keyOf({ name }: Sink, { list }: ListDrain): string {
+function keyOf({ name }: TierSink, { list }: TierDrain): string {
   return `${name} ${list.name}`;
 }
 

@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Config, SinkConfig } from "../config/config.ts";
 import { type Loaded, readConfig } from "../config/load.ts";
 import { stopsTheStart } from "../config/problem.ts";
+import { DEFAULT_FILE } from "../config/source.ts";
 import { isSecretName } from "../logging/clean.ts";
 import { createLogger, type Logger, type LoggerOptions } from "../logging/logger.ts";
 
@@ -16,6 +18,13 @@ export function readConfiguration(options: {
     flags: { debug: options.debug === true },
     ...(options.conf === undefined ? {} : { file: options.conf }),
   });
+}
+
+/** The file that a command reads, absolute: as given, else `pump.conf` where there is one; null: variables and defaults alone. */
+export function configurationFile(conf: string | undefined): string | null {
+  if (process.env.TYK_PMP_OMITCONFIGFILE?.toLowerCase() === "true") return null;
+  const file = resolve(conf ?? DEFAULT_FILE);
+  return conf !== undefined || existsSync(file) ? file : null;
 }
 
 /** A logger as configured, that knows the configuration's secrets; `more.secrets`: those that only its loading knows. */

@@ -40,6 +40,7 @@ export function fakeSession(sinkOf: (name: string, appended: number) => Partial<
         status,
         idle: () => true,
         measure: async () => {},
+        crew: () => undefined,
         stop: async () => {
           calls.push("stop");
           return { released: 0 };

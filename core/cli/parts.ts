@@ -1,6 +1,7 @@
 import type { Config, DeliveryConfig, DiskLogConfig } from "../config/config.ts";
 import type { DeliveryLog } from "../log/log.ts";
 import type { Logger } from "../logging/logger.ts";
+import type { Crew } from "../supervisor/crew.ts";
 import type { Status } from "../supervisor/status.ts";
 
 /** What a command needs of the supervisor. */
@@ -14,6 +15,8 @@ export interface Pump {
   idle(): boolean;
   /** Measures lag and backlog now. */
   measure(): Promise<void>;
+  /** The actors of a sink; undefined: there is no such sink. */
+  crew(sink: string): Crew | undefined;
 }
 
 /** The embedded log takes records itself: there is no gateway that pushes them. */

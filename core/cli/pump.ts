@@ -13,17 +13,21 @@ const STATUS_MS = 10_000;
 /** The real thing: runs until a signal. */
 export async function pump({
   config,
+  configuration,
   parts,
   logger,
 }: {
   config: Config;
+  /** Where it was read from; null: variables and defaults alone. */
+  configuration: string | null;
   parts: Parts;
   logger: Logger;
 }): Promise<number> {
   const signals = watchSignals((message) => logger.warn(message));
   logger.info(`## Sluice, ${version()} ##`);
   const log = await parts.createLog(config, logger);
-  const running = await run({ config, log, parts, logger });
+  const control = { configuration, stop: () => process.kill(process.pid, "SIGTERM") };
+  const running = await run({ config, log, parts, logger, control });
   const timer = reportStatus(running, logger);
   const signal = await signals.received;
   clearInterval(timer);

@@ -1,10 +1,12 @@
 import type { Admin } from "../admin/server.ts";
 import type { Config } from "../config/config.ts";
+import type { Control } from "../control/control.ts";
 import type { DeliveryLog } from "../log/log.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../supervisor/status.ts";
 import type { Statsd } from "../telemetry/statsd.ts";
 import type { Tester } from "../uptime/tester.ts";
+import type { ServedControl } from "./control.ts";
 import { CommandError } from "./errors.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import type { Parts } from "./parts.ts";
@@ -18,6 +20,8 @@ export interface Running {
   measure(): Promise<void>;
   /** Where health and metrics are served; null where they are not. */
   readonly port: number | null;
+  /** What can be asked of it; null where nothing can. */
+  readonly control: Control | null;
   /** Orderly: settles what is in hand within the configured time. Throws CommandError when even that hangs. */
   stop(): Promise<void>;
 }
@@ -29,6 +33,16 @@ export interface RunOptions {
   logger: Logger;
   /** "free": a free port where the configured one is in use. Default "required". */
   health?: "required" | "free" | "none";
+  /** Serves what can be asked of it on its socket. Absent: nothing can be. */
+  control?: ControlOptions;
+}
+
+export interface ControlOptions {
+  /** The file, absolute; null: variables and defaults alone. */
+  configuration: string | null;
+  /** As SIGTERM. */
+  stop(): void;
+  reload?: Control["reload"];
 }
 
 /** What the end of health connections may take, and more than the stop's own deadline. */
@@ -37,15 +51,18 @@ const CLOSING_MS = 5000;
 const TESTS_MS = 2000;
 
 /** Starts everything in the order in which it is needed; what was started is stopped again when a later part fails. */
-export async function run({ config, log, parts, logger, health = "required" }: RunOptions): Promise<Running> {
+export async function run(options: RunOptions): Promise<Running> {
+  const { config, log, parts, logger, health = "required" } = options;
   const pump = await parts.createPump({ config, log, logger });
   let admin: Admin | null = null;
   let tester: Tester | null = null;
   let statsd: Statsd | null = null;
+  let served: ServedControl | null = null;
   const status = (): Status => ({ ...pump.status(), ...(tester && { uptime: tester.status() }) });
 
   async function stop(): Promise<void> {
     const started = performance.now();
+    await within(CLOSING_MS, served?.close() ?? Promise.resolve());
     // Before the pump: it closes the log.
     await within(TESTS_MS, tester?.stop() ?? Promise.resolve()).catch((error: unknown) => {
       logger.warn("The tests of services were not stopped in order", { error });
@@ -68,12 +85,18 @@ export async function run({ config, log, parts, logger, health = "required" }: R
       statsd = startStatsd({ config: config.statsd, status, logger: logger.child("statsd") });
     }
     if (health !== "none") admin = await serve(config, health, status, logger);
+    if (options.control) {
+      const { openControl } = await import("./control.ts");
+      const { crew } = pump;
+      const parts = { ...options.control, version: version(), status, crew, log };
+      served = await openControl(parts, logger.child("control"));
+    }
   } catch (error) {
     await stop().catch((cause: unknown) => logger.warn("The stop after a failed start failed too", { error: cause }));
     throw error;
   }
   const { idle, measure } = pump;
-  return { status, idle, measure, port: admin?.port ?? null, stop };
+  return { status, idle, measure, port: admin?.port ?? null, control: served?.control ?? null, stop };
 }
 
 async function serve(

@@ -1,5 +1,5 @@
 import { describeError, errorCode } from "../logging/index.ts";
-import { loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
+import { configurationFile, loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
 import { EXIT } from "./errors.ts";
 import type { Parts } from "./parts.ts";
 import type { StartOptions } from "./program.ts";
@@ -27,7 +27,7 @@ export async function start(options: StartOptions, parts: Parts = realParts): Pr
       return await demoData({ config, parts, logger, options: { ...options, demo: org } });
     }
     const { pump } = await import("./pump.ts");
-    return await pump({ config, parts, logger });
+    return await pump({ config, configuration: configurationFile(options.conf), parts, logger });
   } catch (error) {
     const stack = options.debug === true && error instanceof Error ? { stack: error.stack } : {};
     logger.fatal(describeError(error), { code: errorCode(error), ...stack });

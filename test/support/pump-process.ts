@@ -6,4 +6,4 @@ import { realParts } from "../../core/cli/wiring.ts";
 import type { Config } from "../../core/config/config.ts";
 
 const config = JSON.parse(readFileSync(process.argv[2]!, "utf8")) as Config;
-process.exit(await pump({ config, parts: realParts, logger: loggerFor(config) }));
+process.exit(await pump({ config, configuration: process.argv[2]!, parts: realParts, logger: loggerFor(config) }));

@@ -131,7 +131,7 @@ export class SluiceProcess {
     this.folder = folder;
     this.#port = port;
     // No variable of the machine's may configure it.
-    const env = { PATH: process.env.PATH };
+    const env = { PATH: process.env.PATH, SLUICE_RUN_DIR: join(folder, "run") };
     this.#child = spawn(process.execPath, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
     const unguard = guard(this.#child.pid!);
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {

@@ -1,0 +1,69 @@
+import type { DeliveryLog } from "../log/log.ts";
+import type { Crew } from "../supervisor/crew.ts";
+import type { Status } from "../supervisor/status.ts";
+import type { Control } from "./control.ts";
+import { CONTROL_ERROR_CODES, ControlError } from "./errors.ts";
+import { createProfiler } from "./profiler.ts";
+
+export interface ControlParts {
+  version: string;
+  configuration: string | null;
+  status(): Status;
+  /** Undefined: there is no such sink. */
+  crew(sink: string): Crew | undefined;
+  /** Undefined: this pump cannot. */
+  reload?: Control["reload"] | undefined;
+  stop(): void;
+  log: DeliveryLog;
+}
+
+/** The control interface of the pump in this process. */
+export function createControl(parts: ControlParts): Control {
+  const { version, configuration, status, stop } = parts;
+  const { profile, profileAll } = createProfiler(parts);
+  const startedAt = Date.now();
+  const crewOf = (sink: string) => {
+    const crew = parts.crew(sink);
+    if (crew === undefined) throw noSink(sink, status());
+    return crew;
+  };
+  return {
+    about: () => ({ version, pid: process.pid, startedAt, configuration }),
+    status,
+    async suspend(sink) {
+      await crewOf(sink).suspendByHand();
+    },
+    async resume(sink) {
+      const crew = crewOf(sink);
+      if (crew.state === "draining" || crew.state === "stopped")
+        throw notPossible(`The sink ${sink} is being stopped.`);
+      crew.resume();
+    },
+    reload: parts.reload ?? (async () => Promise.reject(notPossible("This pump cannot reload: restart it."))),
+    stop,
+    profile,
+    profileAll,
+    tap() {
+      throw notPossible("Not yet.");
+    },
+    letters: {
+      list: () => Promise.reject(notPossible("Not yet.")),
+      show: () => Promise.reject(notPossible("Not yet.")),
+      replay: () => Promise.reject(notPossible("Not yet.")),
+      drop: () => Promise.reject(notPossible("Not yet.")),
+    },
+  };
+}
+
+/** For a name that no sink of the pump has. */
+export function noSink(name: string, { sinks }: Pick<Status, "sinks">): ControlError {
+  const names = sinks.map((sink) => sink.name).join(", ") || "none";
+  return new ControlError(
+    CONTROL_ERROR_CODES.noSink,
+    `The pump has no sink ${name.slice(0, 200)}. There are: ${names}.`,
+  );
+}
+
+function notPossible(message: string): ControlError {
+  return new ControlError(CONTROL_ERROR_CODES.notPossible, message);
+}

@@ -1,0 +1,321 @@
+import type { FromThread } from "@sluice/sdk/runtime";
+import type { MakeBody } from "../../../core/actor/body.ts";
+import { keysOf } from "../../../core/log/keys.ts";
+import type { DeliveryLog } from "../../../core/log/log.ts";
+import type { RedisLogOptions } from "../../../core/log/redis.ts";
+import { Ledger } from "../ledger.ts";
+import { Random } from "../random.ts";
+import { numberIn, recordOf } from "../records.ts";
+import { type SimulatedBody, simulatedBodies } from "./body.ts";
+import { Counter, FarEnd } from "./far-end.ts";
+import { Instance, listsOf } from "./instance.ts";
+import type { Event, Plan } from "./plan.ts";
+import type { Data } from "./redis.ts";
+import { type Request, Server } from "./server.ts";
+import { definitionOf, type SinkPlan } from "./sinks.ts";
+import { Simulation } from "./time.ts";
+
+/** A rule of the core that is broken on purpose, to see that the check notices. */
+export interface Mutant {
+  options?: RedisLogOptions;
+  request?(request: Request): Request;
+  log?(log: DeliveryLog): DeliveryLog;
+  message?(message: FromThread): FromThread;
+}
+
+/** Nothing that one process does not hear for less than this share of a lease costs it the lease: it renews each quarter. */
+const HARMLESS = 0.5;
+/** So long a call may be under way that was begun before a fault. */
+const SETTLE_MS = 1000;
+
+/** All that a run is made of, and what happens to it. */
+export class World {
+  readonly plan: Plan;
+  readonly mutant: Mutant;
+  readonly simulation: Simulation;
+  readonly server: Server;
+  readonly ledger = new Ledger();
+  readonly instances: (Instance | null)[];
+  readonly #farEnds = new Map<string, FarEnd>();
+  readonly #counters = new Map<string, Counter>();
+  readonly #random: Random;
+  readonly #numbers = new WeakMap<Buffer, number>();
+  readonly #tell: ((line: string) => void) | null;
+  #next = 0;
+
+  /** `tell` is told all that happens. */
+  constructor(plan: Plan, mutant: Mutant = {}, tell: ((line: string) => void) | null = null) {
+    this.plan = plan;
+    this.mutant = mutant;
+    this.#tell = tell;
+    this.simulation = new Simulation(plan.seed);
+    this.#random = new Random(plan.seed, "world");
+    this.server = new Server(this.simulation);
+    if (mutant.request) this.server.alter = (request) => mutant.request!(request);
+    this.server.acknowledged = (log, sink, entries) => this.#acknowledged(log, sink, entries);
+    this.instances = plan.instances.map(() => null);
+    for (const { name, kind, poison } of plan.sinks) {
+      this.ledger.addSink(name, { poison: poison.numbers, exact: kind === "counter" });
+      this.#farEnds.set(name, new FarEnd(name, this.ledger, new Random(plan.seed, name)));
+      this.#counters.set(name, new Counter());
+    }
+  }
+
+  say(line: string): void {
+    this.#tell?.(`${(this.simulation.now / 1000).toFixed(3).padStart(9)}  ${line}`);
+  }
+
+  start(): void {
+    for (let i = 0; i < this.instances.length; i++) this.#begin(i);
+    for (const [i, event] of this.plan.events.entries()) {
+      this.simulation.schedule(event.at, this.simulation.world, () => {
+        this.say(`${i}: ${JSON.stringify(event)}`);
+        this.#happen(event);
+      });
+    }
+  }
+
+  /** Pushes records of numbers that were not used before. */
+  push(list: number, count: number, large: boolean): void {
+    if (this.server.away || this.server.realm.halted) {
+      // A gateway tries again.
+      this.#later(500, () => this.push(list, count, large));
+      return;
+    }
+    const records = Array.from({ length: count }, () => {
+      const n = this.#next++;
+      this.ledger.pushed(n, this.simulation.now);
+      const record = recordOf(n, large);
+      this.#numbers.set(record, n);
+      return record;
+    });
+    this.server.redis.push(listsOf(this.plan.lists)[list]!, records);
+  }
+
+  /** Ends all that is wrong: whoever is gone is back, and everything works. */
+  calm(): void {
+    this.server.comeBack();
+    this.server.realm.continue();
+    this.server.refused.clear();
+    for (const farEnd of this.#farEnds.values()) farEnd.mode = "up";
+    for (const [i, instance] of this.instances.entries()) {
+      if (!instance?.alive) {
+        this.#begin(i);
+        continue;
+      }
+      instance.link.path.blockedUntil = 0;
+      instance.link.path.delayMs = 0;
+      instance.link.loseReplyTo = null;
+      instance.realm.continue();
+    }
+  }
+
+  probe(): void {
+    for (const instance of this.instances) if (instance?.alive) instance.probe();
+  }
+
+  /** Nothing is live, and all that was claimed is done with and deleted. */
+  get atRest(): boolean {
+    const { redis } = this.server;
+    return listsOf(this.plan.lists).every((list) => {
+      const keys = keysOf(list);
+      return redis.list(list).length === 0 && (redis.stream(keys.log)?.entries.length ?? 0) === 0;
+    });
+  }
+
+  /** What is left over at rest, and all that the ledger finds. */
+  verdict(): string[] {
+    this.#readLetters();
+    const left = [...this.server.redis.data.lists.keys()].map((key) => `${key} is left over`);
+    return [...left, ...this.ledger.verdict()];
+  }
+
+  makeBody(instance: Instance): MakeBody {
+    return simulatedBodies({
+      definition: (thread) => {
+        const plan = this.plan.sinks.find(({ name }) => name === thread.sink)!;
+        const ends = {
+          farEnd: this.#farEnds.get(plan.name)!,
+          counter: this.#counters.get(plan.name)!,
+          ledger: this.ledger,
+        };
+        return definitionOf(plan, ends, thread);
+      },
+      begun: (body) => {
+        instance.bodies.add(body);
+        return ({ from, to, clean }) => {
+          instance.bodies.delete(body);
+          if (!clean) this.#excuse(instance, from, to, body.thread.sink);
+        };
+      },
+      alter: (message) => this.mutant.message?.(message) ?? message,
+    });
+  }
+
+  #begin(i: number): void {
+    const own = this.plan.instances[i]!.map((sink): SinkPlan => this.plan.sinks[sink]!);
+    this.instances[i] = new Instance(this, i, own);
+  }
+
+  #happen(event: Event): void {
+    const { server, simulation } = this;
+    if ("instance" in event) {
+      const instance = this.instances[event.instance];
+      if (instance?.alive) this.#strike(instance, event);
+      return;
+    }
+    switch (event.do) {
+      case "push":
+        return this.push(event.list, event.count, event.large);
+      case "redis ends":
+        server.goDown();
+        this.#later(event.ms, () => server.comeBack());
+        return;
+      case "redis freezes":
+        server.realm.stop();
+        this.#later(event.ms, () => server.realm.continue());
+        return;
+      case "redis rewinds": {
+        const then = server.redis.copy();
+        const since = simulation.now;
+        this.#later(event.ms, () => this.#rewind(then, since));
+        return;
+      }
+      case "redis refuses":
+        server.refused.add(event.what);
+        this.#later(event.ms, () => server.refused.delete(event.what));
+        if (event.ms >= this.plan.leaseMs * HARMLESS) this.#excuse(null, simulation.now, this.#late(event.ms));
+        return;
+      case "redis clock":
+        server.realm.clockOffset += event.by;
+        // All leases seem to have run out, or none for so long.
+        if (event.by >= this.plan.leaseMs * HARMLESS) this.#excuse(null, simulation.now, this.#late(0));
+        return;
+      case "group is lost":
+        return this.#loseGroup(this.plan.sinks[event.sink]!.name);
+      case "far end": {
+        const farEnd = this.#farEnds.get(this.plan.sinks[event.sink]!.name)!;
+        farEnd.mode = event.mode;
+        this.#later(event.ms, () => {
+          farEnd.mode = "up";
+        });
+      }
+    }
+  }
+
+  #strike(instance: Instance, event: Extract<Event, { instance: number }>): void {
+    const { simulation } = this;
+    const { path } = instance.link;
+    switch (event.do) {
+      case "kill":
+        this.#excuse(instance, simulation.now, simulation.now);
+        instance.kill();
+        this.#later(event.ms, () => this.#begin(event.instance));
+        return;
+      case "leave":
+        instance.stop(() => this.#later(event.ms, () => this.#begin(event.instance)));
+        return;
+      case "freeze":
+        this.#interrupt(instance, event.ms);
+        instance.realm.stop();
+        this.#later(event.ms, () => instance.realm.continue());
+        return;
+      case "cut":
+        return instance.link.cut();
+      case "block":
+        this.#interrupt(instance, event.ms);
+        path.blockedUntil = simulation.now + event.ms;
+        return;
+      case "delay":
+        this.#interrupt(instance, event.ms + 4 * event.by);
+        path.delayMs = event.by;
+        this.#later(event.ms, () => {
+          path.delayMs = 0;
+        });
+        return;
+      case "lose reply":
+        instance.link.loseReplyTo = event.to;
+        return;
+      case "clock":
+        instance.realm.clockOffset += event.by;
+        return;
+      case "actor ends": {
+        const { name } = this.plan.sinks[event.sink]!;
+        const bodies = [...instance.bodies].filter(({ thread, over }) => thread.sink === name && !over);
+        if (bodies.length === 0) return;
+        const body = this.#random.pick<SimulatedBody>(bodies);
+        if (event.how === "loop") body.thread.realm.stop();
+        else if (event.how === "crash") body.exit(3);
+        else body.fail({ kind: "memory", reason: "its heap reached 64 MB of 64 MB allowed" });
+      }
+    }
+  }
+
+  /** It heard and said nothing for so long: others may have what it had. */
+  #interrupt(instance: Instance, ms: number): void {
+    if (ms >= this.plan.leaseMs * HARMLESS) this.#excuse(instance, this.simulation.now, this.#late(ms));
+  }
+
+  #late(ms: number): number {
+    return this.simulation.now + ms + this.plan.leaseMs + SETTLE_MS;
+  }
+
+  #excuse(instance: Instance | null, from: number, to: number, sink: string | null = null): void {
+    this.ledger.excuse({ sink, instance: instance?.realm.name ?? null, from, to });
+  }
+
+  #later(ms: number, work: () => void): void {
+    this.simulation.schedule(ms, this.simulation.world, work);
+  }
+
+  /** Another server takes its place, which had not heard of anything since then. */
+  #rewind(then: Data, since: number): void {
+    const known = new Set([...then.lists.values()].flat().map((record) => this.#numberOf(record)));
+    for (const list of listsOf(this.plan.lists)) {
+      for (const record of then.lists.get(list) ?? []) this.ledger.renamed(this.#numberOf(record));
+    }
+    this.ledger.forgottenSince(since, known);
+    this.#excuse(null, since, this.#late(0));
+    this.server.rewind(then);
+  }
+
+  #loseGroup(sink: string): void {
+    for (const list of listsOf(this.plan.lists)) {
+      const { log } = keysOf(list);
+      const stream = this.server.redis.stream(log);
+      if (!stream?.groups.delete(sink)) continue;
+      // It begins again with what is still there.
+      for (const { id } of stream.entries) for (const n of this.#recordsOf(log, id)) this.ledger.excuseRecord(sink, n);
+    }
+  }
+
+  #acknowledged(log: string, sink: string, entries: readonly string[]): void {
+    for (const entry of entries) {
+      for (const n of this.#recordsOf(log, entry)) this.ledger.acknowledged(sink, n, this.simulation.now);
+    }
+  }
+
+  /** Of the chunk with this descriptor. */
+  #recordsOf(log: string, entry: string): number[] {
+    const fields = this.server.redis.stream(log)?.entries.find(({ id }) => id === entry)?.fields;
+    if (!fields) return [];
+    const [, block, , records, , , , behind] = fields.map(String);
+    const list = listsOf(this.plan.lists).find((name) => keysOf(name).log === log)!;
+    const all = this.server.redis.list(keysOf(list).block(block!));
+    const end = all.length - Number(behind);
+    return all.slice(Math.max(0, end - Number(records)), Math.max(0, end)).map((record) => this.#numberOf(record));
+  }
+
+  #numberOf(record: Buffer): number {
+    return this.#numbers.get(record) ?? numberIn(record);
+  }
+
+  #readLetters(): void {
+    for (const list of listsOf(this.plan.lists)) {
+      for (const { fields } of this.server.redis.stream(keysOf(list).dead)?.entries ?? []) {
+        const [, sink, , , , , , reason, , raw] = fields;
+        this.ledger.letter(String(sink), this.#numberOf(raw as Buffer), String(reason));
+      }
+    }
+  }
+}

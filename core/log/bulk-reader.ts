@@ -60,17 +60,23 @@ export interface BulkReader {
   close(): void;
 }
 
-interface Pending {
+interface Part {
   reply: RangeReply;
-  command: string;
-  /** What an error names. */
-  about: string;
   /** Null for the handshake: its refusal fails the connection. */
-  caller: { resolve(result: RangeResult): void; reject(error: unknown): void } | null;
+  asked: { request: RangeRequest; resolve(result: RangeResult): void; reject(error: unknown): void } | null;
+}
+
+/** One command, and what its answer goes to, in order. */
+interface Pending {
+  args: (string | number)[];
+  parts: Part[];
+  written: boolean;
 }
 
 /** Elements asked for while no element's size is known. */
 const BLIND = 16;
+/** Ranges that lie one behind the other and are read with one command: the server looks for the place only once. */
+const JOINED = 8;
 /** Protocol bytes and offsets of one element in a slab. */
 const OVERHEAD = 20;
 const SCRATCH_BYTES = 64 * 1024;
@@ -95,7 +101,7 @@ class Reader implements BulkReader {
   #socket: Socket | null = null;
   /** The reply whose slab the kernel may be writing into; null: the scratch. */
   #target: RangeReply | null = null;
-  #corked = false;
+  #flushing = false;
   #failures = 0;
   #redial: NodeJS.Timeout | null = null;
   #closed = false;
@@ -104,23 +110,20 @@ class Reader implements BulkReader {
     this.#options = options;
   }
 
-  range({ key, from, count, slab, mean }: RangeRequest, asking = false): Promise<RangeResult> {
+  range(request: RangeRequest, asking = false): Promise<RangeResult> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(unavailable(this.#where, new Error("the log is closed")));
         return;
       }
-      const command = encodeCommand(["LRANGE", key, from, from + count - 1]);
-      const expected = Math.ceil(count * (mean + 12)) + 12;
-      const reply = new RangeReply(new Uint8Array(slab), count, this.#offsetsFor(count), expected);
-      if (asking) this.#send(this.#greeting(["ASKING"]));
-      this.#send({ reply, command, about: key, caller: { resolve, reject } });
+      if (asking) this.#send(greeting(["ASKING"]));
+      this.#ask({ request, resolve, reject }, !asking);
       this.#dial();
     });
   }
 
   signIn(credential: Credential): void {
-    if (this.#socket !== null) for (const args of signInWith(credential)) this.#send(this.#greeting(args));
+    if (this.#socket !== null) for (const args of signInWith(credential)) this.#send(greeting(args));
   }
 
   reset(why: string): void {
@@ -136,10 +139,40 @@ class Reader implements BulkReader {
     return this.#options.where();
   }
 
-  /** Now, or when the connection is there. */
+  /** `joins`: where the command ahead has not gone out yet and ends where this range begins, it is asked for more. */
+  #ask(asked: NonNullable<Part["asked"]>, joins: boolean): void {
+    const { key, from, count, slab, mean } = asked.request;
+    const expected = Math.ceil(count * (mean + 12)) + 12;
+    const reply = new RangeReply(new Uint8Array(slab), count, this.#offsetsFor(count), expected);
+    const to = from + count - 1;
+    const ahead = joins ? this.#pending.at(-1) : undefined;
+    if (ahead && !ahead.written && ahead.parts.length < JOINED && ahead.args[1] === key && ahead.args[3] === from - 1) {
+      reply.follow();
+      ahead.parts[0]!.reply.shared += count;
+      ahead.parts.push({ reply, asked });
+      ahead.args[3] = to;
+    } else this.#send({ args: ["LRANGE", key, from, to], parts: [{ reply, asked }], written: false });
+  }
+
   #send(pending: Pending): void {
     this.#pending.push(pending);
-    if (this.#socket !== null) this.#write(this.#socket, pending.command);
+    if (this.#socket !== null) this.#flush();
+  }
+
+  /** All in one packet, at the end of this turn: more may come. */
+  #flush(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    process.nextTick(() => {
+      this.#flushing = false;
+      let commands = "";
+      for (const pending of this.#pending) {
+        if (pending.written) continue;
+        pending.written = true;
+        commands += encodeCommand(pending.args);
+      }
+      if (commands !== "") this.#socket?.write(commands);
+    });
   }
 
   /** Replies in flight keep the larger one's predecessor: a reply is parsed with the scratch it was made with. */
@@ -169,7 +202,7 @@ class Reader implements BulkReader {
     const handshake = signInWith(session.credential);
     if (database !== 0) handshake.push(["SELECT", String(database)]);
     // All in one write: a refused handshake fails what follows it as well.
-    this.#pending.unshift(...handshake.map((args) => this.#greeting(args)));
+    this.#pending.unshift(...handshake.map(greeting));
     this.#target = null;
     let socket: Socket | null = null;
     // `net` asks for the first buffer before it gives the socket back.
@@ -197,31 +230,17 @@ class Reader implements BulkReader {
     socket.on("error", gone);
     socket.on("end", () => gone());
     socket.on("close", () => gone());
-    for (const { command } of this.#pending) this.#write(socket, command);
+    this.#flush();
   }
 
-  /** A command whose answer says nothing; its refusal fails the connection. */
-  #greeting(args: readonly string[]): Pending {
-    const reply = new RangeReply(EMPTY, 1, NO_OFFSETS, 8);
-    return { reply, command: encodeCommand(args), about: this.#where, caller: null };
-  }
-
-  /** What is written in one turn of the event loop goes in one packet. */
-  #write(socket: Socket, command: string): void {
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
-    }
-    socket.write(command);
+  /** What the next bytes belong to. */
+  get #reply(): RangeReply | undefined {
+    return this.#pending[0]?.parts[0]?.reply;
   }
 
   /** Where the kernel shall put what comes next. */
   #window(): Uint8Array {
-    const reply = this.#pending[0]?.reply;
+    const reply = this.#reply;
     const want = reply?.want ?? 0;
     this.#target = want > 0 ? reply! : null;
     return want > 0 ? reply!.slab.subarray(reply!.end, reply!.end + want) : this.#scratch;
@@ -251,7 +270,7 @@ class Reader implements BulkReader {
   #feed(buffer: Uint8Array, to: number): void {
     let from = 0;
     while (from < to) {
-      const reply = this.#pending[0]?.reply;
+      const reply = this.#reply;
       if (reply === undefined) throw unavailable(this.#where, new Error("an answer that nobody asked for"));
       if (!reply.dropping && reply.end === reply.slab.length) reply.overflow();
       if (reply.dropping) from = reply.consume(buffer, from, to);
@@ -267,22 +286,30 @@ class Reader implements BulkReader {
   }
 
   #settle(): void {
-    const { reply, about, caller } = this.#pending.shift()!;
-    const refused = reply.line?.startsWith("-")
-      ? replyError(reply.line.slice(1), caller === null ? "the handshake" : "LRANGE", about)
-      : null;
-    if (caller === null) {
-      if (refused !== null) throw refused;
-      return;
+    const [pending] = this.#pending as [Pending];
+    const { reply, asked } = pending.parts[0]!;
+    if (reply.line?.startsWith("-")) {
+      const about = asked === null ? this.#where : asked.request.key;
+      const refused = replyError(reply.line.slice(1), asked === null ? "the handshake" : "LRANGE", about);
+      if (asked === null) throw refused;
+      this.#failures = 0;
+      this.#pending.shift();
+      for (const part of pending.parts) part.asked?.reject(refused);
+    } else if (asked === null) {
+      this.#pending.shift();
+    } else if (reply.line !== null) {
+      throw outOfStep(`"${reply.line}" in place of a list`);
+    } else if (reply.short) {
+      // Each by itself: then it is plain which of them is not there.
+      this.#pending.shift();
+      for (const part of pending.parts) this.#ask(part.asked!, false);
+    } else {
+      this.#failures = 0;
+      pending.parts.shift();
+      if (pending.parts.length === 0) this.#pending.shift();
+      const { received, fitted, bytes, need } = reply;
+      asked.resolve({ received, fitted, at: reply.finish(), bytes, need });
     }
-    this.#failures = 0;
-    if (refused !== null) {
-      caller.reject(refused);
-      return;
-    }
-    if (reply.line !== null) throw outOfStep(`"${reply.line}" in place of a list`);
-    const { received, fitted, bytes, need } = reply;
-    caller.resolve({ received, fitted, at: reply.finish(), bytes, need });
   }
 
   #fail(error: unknown): void {
@@ -297,8 +324,13 @@ class Reader implements BulkReader {
     // After this no byte lands in a slab any more.
     socket?.destroy();
     const reason = error instanceof LogError ? error : unavailable(this.#where, error);
-    for (const { caller } of failed) caller?.reject(reason);
+    for (const { parts } of failed) for (const { asked } of parts) asked?.reject(reason);
   }
+}
+
+/** A command whose answer says nothing; its refusal fails the connection. */
+function greeting(args: string[]): Pending {
+  return { args, parts: [{ reply: new RangeReply(EMPTY, 1, NO_OFFSETS, 8), asked: null }], written: false };
 }
 
 function signInWith({ username, password }: Credential): string[][] {

@@ -70,6 +70,40 @@ describe("the reply of a bulk read", () => {
     );
   });
 
+  test("one answer for several: each gets its own, or none where there are too few", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(fc.uint8Array({ maxLength: 50 }), { minLength: 1, maxLength: 8 }), {
+          minLength: 2,
+          maxLength: 4,
+        }),
+        fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 5 }),
+        fc.integer({ min: 0, max: 3 }),
+        (parts, sizes, missing) => {
+          const all = parts.flat();
+          const bytes = encodeReply(all.slice(0, Math.max(0, all.length - missing)));
+          const replies = parts.map((bodies) => newReply(2000, bodies.length));
+          replies[0]!.shared = all.length - parts[0]!.length;
+          for (const reply of replies.slice(1)) reply.follow();
+          let p = feed(replies[0]!, bytes, sizes);
+          expect(replies[0]!.short).toBe(missing > 0);
+          if (missing > 0) {
+            expect(p).toBe(bytes.length);
+            expect(replies[0]!.fitted).toBe(0);
+            return;
+          }
+          for (const reply of replies.slice(1)) p += feed(reply, bytes.subarray(p), sizes);
+          expect(p).toBe(bytes.length);
+          for (const [i, reply] of replies.entries()) {
+            expect(reply.done).toBe(true);
+            expect(contents(reply)).toEqual(parts[i]!.map((body) => Buffer.from(body)));
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
   test("any bytes at all: an error or an end, nothing beyond the slab", () => {
     const hostile = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),

@@ -48,6 +48,10 @@ export class RangeReply {
   need = 0;
   dropping = false;
   done = false;
+  /** Elements of the same answer that the replies behind this one take. */
+  shared = 0;
+  /** There were too few for all: nobody can tell whose, and none is kept. */
+  short = false;
   /** An error or status line, its mark included. */
   line: string | null = null;
 
@@ -66,6 +70,12 @@ export class RangeReply {
     this.asked = asked;
     this.#offsets = offsets;
     this.#expected = expected;
+  }
+
+  /** Takes its elements from the answer of the reply ahead, whose `shared` counts them. */
+  follow(): void {
+    this.#left = this.asked;
+    this.#state = ELEMENT;
   }
 
   /** Bytes to ask the kernel for: up to the guessed end of this reply, so that little of the next lands here. */
@@ -138,8 +148,11 @@ export class RangeReply {
   }
 
   #count(): boolean {
-    if (this.#number > this.asked) throw outOfStep(`${this.#number} elements where ${this.asked} were asked for`);
-    this.#left = this.#number;
+    const asked = this.asked + this.shared;
+    if (this.#number > asked) throw outOfStep(`${this.#number} elements where ${asked} were asked for`);
+    this.short = this.shared > 0 && this.#number < asked;
+    if (this.short) this.dropping = true;
+    this.#left = this.short ? this.#number : Math.min(this.#number, this.asked);
     this.#state = ELEMENT;
     return this.#left === 0;
   }

@@ -11,8 +11,10 @@ const LEASE_TRUST = 0.8;
 const READ_RETRY_MS = 500;
 /** One delay happens on a busy machine. */
 const STUCK_DELAYS = 2;
-/** Reads that are under way for one sink. */
-const READ_AHEAD = 3;
+/** Chunks read ahead for one sink... */
+const READ_AHEAD = 4;
+/** ...together, once no more than so many are left: the log finds neighbours at the price of one. */
+const READ_AGAIN = 1;
 
 export interface FeederHooks {
   /** The lease of this holding's list is in doubt: renew it now. */
@@ -216,13 +218,11 @@ export class Feeder {
 
   /** Reads of the next pieces overlap with the work on this one. */
   #loadAhead(): void {
-    let ahead = 0;
-    for (const piece of this.#todo) {
-      if (piece.holding.delayed) continue;
-      if (ahead++ >= READ_AHEAD) return;
-      // It is awaited later, or given up.
-      this.#load(piece).catch(() => {});
-    }
+    const next = this.#todo.filter(({ holding }) => !holding.delayed).slice(0, READ_AHEAD + 1);
+    const first = next.findIndex(({ load }) => load === null);
+    if (first < 0 || first > READ_AGAIN + 1) return;
+    // Awaited later, or given up.
+    for (const piece of next.slice(first)) this.#load(piece).catch(() => {});
   }
 
   #load(piece: Piece): Promise<LoadResult> {

@@ -15,6 +15,8 @@ import { SUSPECTS_IN_A_ROW, Suspects } from "./suspects.ts";
 
 /** For the log's answer at the end, even when the calls used up the time, ms. */
 const LEAST_PATIENCE_MS = 500;
+/** A sink that gives nothing back for so long is slow: pages are not kept for it, it reads them itself when it gets there. */
+const STILL_MS = 250;
 /** Chunks that it is worth asking for while there is still work. */
 const TAKEN_AT_ONCE = 4;
 
@@ -43,6 +45,8 @@ export class Sink {
   readonly #suspects = new Suspects();
   readonly #feeder: Feeder;
   #reserved = 0;
+  /** When an actor last gave something back, or began with empty hands. */
+  #movedAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
   readonly #latency = new Latency();
   readonly #totals = {
@@ -111,6 +115,11 @@ export class Sink {
     return !this.#stopped && this.crew.open().length > 0;
   }
 
+  /** Whether it will soon want what others read now: it has nothing in hand, or something came back a moment ago. */
+  get follows(): boolean {
+    return this.takes && (this.#hands.total().pieces === 0 || performance.now() - this.#movedAt < STILL_MS);
+  }
+
   /** How many more chunks it can take now. */
   credit(): number {
     if (this.#stopped) return 0;
@@ -148,6 +157,7 @@ export class Sink {
       void this.#handBack(list, refs);
       return;
     }
+    if (this.#hands.total().pieces === 0) this.#movedAt = performance.now();
     for (const ref of refs) {
       const known = this.#holdings.get(ref.chunk);
       if (known) {
@@ -312,6 +322,7 @@ export class Sink {
   // What comes back.
 
   #message(message: Extract<FromThread, { t: "release" | "settled" | "returned" }>): void {
+    this.#movedAt = performance.now();
     if (message.t === "release") {
       for (const seq of message.seqs) this.#unpin(seq);
     } else if (message.t === "settled") {

@@ -64,7 +64,11 @@ export function createSupervisor(parts: {
   const pool = new SlabPool((slab) => {
     for (const { crew } of sinks) crew.forget(slab);
   });
-  const reader = new ChunkReader(pool, LARGEST_RECORD, (list) => readersOf(list).filter(({ takes }) => takes).length);
+  const reader = new ChunkReader(
+    pool,
+    LARGEST_RECORD,
+    (list) => readersOf(list).filter(({ follows }) => follows).length,
+  );
   const startedAt = Date.now();
   const entries: SinkEntry[] = config.sinks.map(({ name, fingerprint, reads }) => ({ name, fingerprint, reads }));
   const timers: NodeJS.Timeout[] = [];

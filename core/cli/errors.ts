@@ -11,6 +11,9 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** What the commands about a daemon end with besides: 3 as in the Linux Standard Base, 4 our own. */
+export const DAEMON_EXIT = { notRunning: 3, notReady: 4 } as const;
+
 /** Ends the command with one line and exit code 1: the sentence says what to do. */
 export class CommandError extends Error {
   readonly code: "SLUICE_COMMAND_FAILED" = "SLUICE_COMMAND_FAILED";

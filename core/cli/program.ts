@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import type { CheckOptions } from "./check.ts";
 import type { ConfigPrintOptions } from "./config-print.ts";
+import { addDaemonCommands } from "./daemon.ts";
 import { EXIT } from "./errors.ts";
 import { conf, cut, once, positive } from "./options.ts";
 import { addPluginCommands } from "./plugin.ts";
@@ -86,6 +87,7 @@ function createProgram(done: (code: number) => void): Command {
     const { configSchema } = await import("./config-schema.ts");
     done(await configSchema(options));
   });
+  addDaemonCommands(program, done);
   addSinksCommands(program, done);
   addPluginCommands(program, done);
   return program;

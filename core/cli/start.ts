@@ -1,12 +1,19 @@
-import { describeError, errorCode } from "../logging/index.ts";
+import { describeError, errorCode, type LoggerOptions } from "../logging/index.ts";
 import { configurationFile, loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
 import { EXIT } from "./errors.ts";
 import type { Parts } from "./parts.ts";
 import type { StartOptions } from "./program.ts";
 import { realParts } from "./wiring.ts";
 
-/** `sluice start`: the pump, the demonstration where nothing is configured, or Tyk Pump's demo data. */
-export async function start(options: StartOptions, parts: Parts = realParts): Promise<number> {
+/**
+ * `sluice start`: the pump, the demonstration where nothing is configured, or Tyk Pump's demo data. `write` takes the log's lines;
+ * default standard error.
+ */
+export async function start(
+  options: StartOptions,
+  parts: Parts = realParts,
+  write?: LoggerOptions["write"],
+): Promise<number> {
   const loaded = await readConfiguration(options);
   const fromVariable = process.env.TYK_PMP_BUILDDEMODATA;
   const org = fromVariable || options.demo;
@@ -14,7 +21,7 @@ export async function start(options: StartOptions, parts: Parts = realParts): Pr
     const { demoPump } = await import("./demo-pump.ts");
     return demoPump({ loaded, parts, rate: options.rate, debug: options.debug === true });
   }
-  const logger = loggerFor(loaded.config, { secrets: loaded.hidden });
+  const logger = loggerFor(loaded.config, { secrets: loaded.hidden, ...(write && { write }) });
   if (!reportProblems(loaded, logger)) {
     logger.fatal("Not started: see the errors above");
     return EXIT.failed;

@@ -56,8 +56,8 @@ export class Variables {
   }
 }
 
-/** Kubernetes and Docker set these for a service that is called sluice. */
-const FOREIGN = /^SLUICE_(SERVICE_|PORT$|PORT_\d)/;
+/** Kubernetes and Docker set these for a service that is called sluice; the last says where a pump's control socket lies. */
+const FOREIGN = /^SLUICE_(SERVICE_|PORT$|PORT_\d|RUN_DIR$)/;
 
 export interface VariableReading {
   draft: Draft;

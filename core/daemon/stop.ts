@@ -1,0 +1,46 @@
+import type { Instance } from "../control/instance.ts";
+import { DAEMON_ERROR_CODES, DaemonError } from "./errors.ts";
+import { waitUntilGone } from "./process.ts";
+import { type DaemonState, findDaemon, removeState } from "./state.ts";
+
+/** What a stop may take beyond its configured time: the log, health connections and statistics are closed after it. */
+const MARGIN_MS = 10_000;
+const KILL_MS = 5000;
+
+export interface Stopped {
+  pid: number;
+  ms: number;
+  /** `killed`: at once, as was asked for; `overdue`: it did not end in its time, and was killed. */
+  how: "in order" | "killed" | "overdue";
+}
+
+/**
+ * Asks the daemon to stop, and waits for its end: at most its configured time and 10 s, then it is killed. Throws DaemonError
+ * where it belongs to somebody else or does not even die.
+ */
+export async function stopDaemon(instance: Instance, state: DaemonState, { now }: { now: boolean }): Promise<Stopped> {
+  const began = performance.now();
+  const gone = (how: Stopped["how"]): Stopped => ({ pid: state.pid, ms: performance.now() - began, how });
+  if (!now) {
+    signal(state, "SIGTERM");
+    if (await waitUntilGone(state, state.stopMs + MARGIN_MS)) return gone("in order");
+  }
+  signal(state, "SIGKILL");
+  if (!(await waitUntilGone(state, KILL_MS))) {
+    const message = `The daemon (process ${state.pid}) does not end, not even when it is killed: it waits for a disk or a file system.`;
+    throw new DaemonError(DAEMON_ERROR_CODES.unknown, message);
+  }
+  if (findDaemon(instance).found === "none") removeState(instance);
+  return gone(now ? "killed" : "overdue");
+}
+
+function signal({ pid }: DaemonState, name: "SIGTERM" | "SIGKILL"): void {
+  try {
+    process.kill(pid, name);
+  } catch (cause) {
+    // It has just ended.
+    if ((cause as NodeJS.ErrnoException).code === "ESRCH") return;
+    const message = `The daemon (process ${pid}) belongs to another user: run this as the user that started it.`;
+    throw new DaemonError(DAEMON_ERROR_CODES.denied, message, { cause });
+  }
+}

@@ -23,7 +23,7 @@ const REACH: { [folder: string]: RegExp } = {
 
 test("imports run one way", () => {
   const files = ["core", "sdk", "plugins", "test", "bench", "scripts"].flatMap((folder) =>
-    sourceFiles(`${folder}/**/*.{ts,js}`),
+    sourceFiles(`${folder}/**/*.{ts,tsx,js}`),
   );
   expect(files.length).toBeGreaterThan(20);
   expect(files.flatMap((file) => faults(file, importsOf(read(file))))).toEqual([]);

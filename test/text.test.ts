@@ -8,7 +8,7 @@ test("no file names a folder of somebody's machine or a package registry", () =>
   const files = [
     ...sourceFiles("*"),
     ...sourceFiles(
-      "{core,sdk,plugins,test,bench,scripts,docs,.ci}/**/*.{ts,js,json,jsonl,md,sh,yml,yaml,html,css,txt}",
+      "{core,sdk,plugins,test,bench,scripts,docs,.ci}/**/*.{ts,tsx,js,json,jsonl,md,sh,yml,yaml,html,css,txt}",
     ),
   ];
   expect(files).toContain("package-lock.json");

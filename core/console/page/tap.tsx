@@ -1,0 +1,50 @@
+import { useState } from "preact/hooks";
+import type { Tapped } from "../../control/control.ts";
+import { useAct } from "./act.ts";
+import { askLines, sinkPath } from "./api.ts";
+import { Fields } from "./fields.tsx";
+
+const RECORDS = 10;
+
+/** What a sink would send for real records; nothing is removed. */
+export function TapPanel({ sink }: { sink: string }) {
+  const [records, setRecords] = useState<readonly Tapped[] | null>(null);
+  const { busy, act } = useAct();
+  const tap = () =>
+    act(async () => {
+      const found = await askLines<Tapped>(sinkPath(sink, `tap?records=${RECORDS}`));
+      setRecords(found);
+      return found.length === 0 ? "No records came." : `${found.length} records.`;
+    });
+  return (
+    <section class="panel" aria-labelledby="tap">
+      <div class="row">
+        <h2 id="tap">What it sends</h2>
+        <div class="actions">
+          <button type="button" disabled={busy} onClick={tap}>
+            {busy ? "Waiting for records…" : `Look at ${RECORDS} records`}
+          </button>
+          {records !== null && (
+            <button type="button" onClick={() => setRecords(null)}>
+              Hide
+            </button>
+          )}
+        </div>
+      </div>
+      <p class="sub">
+        Records as the sink gets them, after its filters. Nothing is removed; personal fields are shown.
+      </p>
+      {records?.map(({ chunk, index, taken, record }) => (
+        <details key={`${chunk}.${index}`} class="record">
+          <summary>
+            <code>
+              {chunk}.{index}
+            </code>{" "}
+            {taken ? "" : <span class="tag">left out by its filters</span>}
+          </summary>
+          <Fields record={record} />
+        </details>
+      ))}
+    </section>
+  );
+}

@@ -247,6 +247,7 @@ function fakeProfile(sink: string, seconds: number, cpu: boolean): Profile {
     actors: 2,
     records: 4200 * seconds,
     bytes: 4200 * 1200 * seconds,
+    delivered: 4200 * seconds,
     filtered: 0,
     retries: 1,
     recordsPerSecond: 4200,

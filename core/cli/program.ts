@@ -4,6 +4,7 @@ import type { CheckOptions } from "./check.ts";
 import type { ConfigPrintOptions } from "./config-print.ts";
 import { addDaemonCommands } from "./daemon.ts";
 import { EXIT } from "./errors.ts";
+import { addLookCommands } from "./look.ts";
 import { conf, cut, once, positive } from "./options.ts";
 import { addPluginCommands } from "./plugin.ts";
 import type { SinksOptions } from "./sinks.ts";
@@ -88,6 +89,7 @@ function createProgram(done: (code: number) => void): Command {
     done(await configSchema(options));
   });
   addDaemonCommands(program, done);
+  addLookCommands(program, done);
   addSinksCommands(program, done);
   addPluginCommands(program, done);
   return program;

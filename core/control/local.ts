@@ -20,13 +20,13 @@ export interface ControlParts {
 /** The control interface of the pump in this process. */
 export function createControl(parts: ControlParts): Control {
   const { version, configuration, status, stop } = parts;
-  const { profile, profileAll } = createProfiler(parts);
   const startedAt = Date.now();
   const crewOf = (sink: string) => {
     const crew = parts.crew(sink);
     if (crew === undefined) throw noSink(sink, status());
     return crew;
   };
+  const { profile, profileAll } = createProfiler({ status, crew: crewOf });
   return {
     about: () => ({ version, pid: process.pid, startedAt, configuration }),
     status,

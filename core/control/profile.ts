@@ -94,6 +94,8 @@ export interface CpuProfile {
   seconds: number;
   /** A `.cpuprofile`: JSON that Chromium's DevTools, VS Code and speedscope open. */
   profile: string;
+  /** File URLs below which the host's own code lies: the sdk, and what runs around a plugin. */
+  host: string[];
 }
 
 /** All sinks over the same time. */

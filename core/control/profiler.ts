@@ -11,7 +11,8 @@ import type { CpuProfile, Percentiles, Profile, TimeMs } from "./profile.ts";
 /** What is needed of a pump. */
 export interface Profiled {
   status(): Status;
-  crew(sink: string): Crew | undefined;
+  /** Throws ControlError where there is no such sink. */
+  crew(sink: string): Crew;
 }
 
 export type Profiler = Pick<Control, "profile" | "profileAll">;
@@ -23,6 +24,8 @@ const HEAP_MS = 100;
 /** An actor that is in the middle of something answers after it. */
 const PATIENCE_MS = 3000;
 const CPU_PATIENCE_MS = 10_000;
+/** The host's own code, as it stands in a profile. */
+const HOST = [new URL(".", import.meta.resolve("@sluice/sdk")).href, new URL("..", import.meta.url).href];
 const NEVER = new AbortController().signal;
 
 /** Measures sinks while they run. Throws ControlError. */
@@ -50,7 +53,6 @@ export function createProfiler(pump: Profiled): Profiler {
   function profile(name: string, seconds: number, cpu: boolean, signal?: AbortSignal): Promise<Profile> {
     return bounded(seconds, async () => {
       const crew = pump.crew(name);
-      if (!crew) throw new ControlError(CONTROL_ERROR_CODES.noSink, `There is no sink ${name}: see \`sluice top\`.`);
       if (!cpu) return take(pump, name, crew, seconds, false, signal);
       if (sampled.has(name)) {
         const message = `A CPU profile of the sink ${name} is being taken: wait for it, or ask for one without.`;
@@ -72,11 +74,8 @@ export function createProfiler(pump: Profiled): Profiler {
         const loop = performance.eventLoopUtilization();
         const cpu = process.threadCpuUsage();
         const began = performance.now();
-        const crews = pump.status().sinks.flatMap(({ name }) => {
-          const crew = pump.crew(name);
-          return crew ? [take(pump, name, crew, seconds, false, signal)] : [];
-        });
-        const sinks = await Promise.all(crews);
+        const names = pump.status().sinks.map(({ name }) => name);
+        const sinks = await Promise.all(names.map((name) => take(pump, name, pump.crew(name), seconds, false, signal)));
         const { user, system } = process.threadCpuUsage(cpu);
         const supervisor = {
           busyShare: performance.eventLoopUtilization(loop).utilization,
@@ -198,7 +197,7 @@ async function sample(
   stopping.resolve();
   try {
     const text = await within(CPU_PATIENCE_MS, profile);
-    if (text !== null) return { actor: busiest.seat, seconds, profile: text };
+    if (text !== null) return { actor: busiest.seat, seconds, profile: text, host: HOST };
     notes.push("No CPU profile: the actor does not answer.");
   } catch (error) {
     notes.push(`No CPU profile: ${(error as Error).message}`);

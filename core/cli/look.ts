@@ -1,0 +1,40 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { InstanceOptions } from "./daemon.ts";
+import { conf, positive } from "./options.ts";
+
+export interface ProfileOptions extends InstanceOptions {
+  seconds: number;
+  out: string;
+  cpu: boolean;
+  all?: boolean;
+}
+
+const MOST_SECONDS = 120;
+
+/** Commands that look at a pump that runs. */
+export function addLookCommands(program: Command, done: (code: number) => void): void {
+  const under = (usage: string, description: string): Command =>
+    program
+      .command(usage)
+      .description(description)
+      .allowExcessArguments(false)
+      .addOption(conf())
+      .option("--socket <path>", "of this control socket, whatever started the pump")
+      .option("--json", "print JSON");
+  under("profile [sink]", "measure where a sink's time goes, while it works")
+    .option("--seconds <n>", `for how long, 1 to ${MOST_SECONDS}`, seconds, 10)
+    .option("--out <folder>", "where the CPU profile and its flame graph are written", ".")
+    .option("--no-cpu", "no samples of its stack")
+    .option("--all", "all sinks together, and which is the bottleneck")
+    .action(async (sink: string | undefined, options: ProfileOptions) => {
+      const { profile, profileAll } = await import("./profile.ts");
+      if ((sink === undefined) !== (options.all === true)) program.error("error: name a sink, or say --all");
+      done(await (sink === undefined ? profileAll(options) : profile(sink, options)));
+    });
+}
+
+function seconds(text: string): number {
+  const value = positive(text);
+  if (value > MOST_SECONDS) throw new InvalidArgumentError(`It must be ${MOST_SECONDS} or less.`);
+  return value;
+}

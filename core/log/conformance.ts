@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { GatewayList } from "./keys.ts";
-import type { ChunkRef, DeliveryLog, ListLog, SinkEntry } from "./log.ts";
+import type { ChunkRef, DeliveryLog, HomeList, ListLog, SinkEntry } from "./log.ts";
 
 /** What the shared tests need of an engine. */
 export interface Engine {
@@ -74,7 +74,7 @@ export function conformance(name: string, start: () => Promise<{ engine: Engine;
     let stop: () => Promise<void>;
     let gateway: GatewayList;
     let log: DeliveryLog;
-    let list: ListLog;
+    let list: HomeList;
     const others: DeliveryLog[] = [];
 
     beforeAll(async () => {
@@ -263,7 +263,7 @@ export function conformance(name: string, start: () => Promise<{ engine: Engine;
       log = engine.create([gateway, uptime]);
       await log.open([...SINKS, { name: "u", fingerprint: "1", reads: "uptime" }]);
       for (const { name } of log.lists) await engine.push(log, name, records(10));
-      const [analytics, reports] = log.lists as [ListLog, ListLog];
+      const [analytics, reports] = log.lists as [HomeList, HomeList];
       for (const [list, sinks] of [
         [analytics, ["a", "b"]],
         [reports, ["u"]],
@@ -321,6 +321,45 @@ export function conformance(name: string, start: () => Promise<{ engine: Engine;
       expect(behind.at(-1)).toEqual(letters[2]);
       expect(await list.dropLetters([letters[2]!.id, letters[2]!.id])).toBe(1);
       expect(await list.letters("b")).toEqual({ records: 0, bytes: 0 });
+    });
+
+    test("dead letters are listed without their records, got by id, and replaced by new ones", async () => {
+      await push(records(1000));
+      await claimAll(list);
+      const [ref] = await takeAll("a");
+      const indexes = [3, 4, 5];
+      await list.reject(
+        "a",
+        ref!,
+        indexes.map((index) => ({ index, reason: `no ${index}` })),
+      );
+      const heads = await list.listLetters(null, 2);
+      expect(heads).toMatchObject([
+        { sink: "a", chunk: ref!.chunk, index: 3, reason: "no 3", bytes: 9 },
+        { sink: "a", chunk: ref!.chunk, index: 4, reason: "no 4", bytes: 9 },
+      ]);
+      const [last, ...more] = await list.listLetters(heads[1]!.id, 2);
+      expect([last!.index, more]).toEqual([5, []]);
+      const got = await list.getLetters([last!.id, "1-1", "nonsense", "", "1e3", heads[0]!.id]);
+      expect(got.map(({ id, index, raw }) => [id, index, Buffer.from(raw).toString()])).toEqual([
+        [last!.id, 5, "record 5 "],
+        [heads[0]!.id, 3, "record 3 "],
+      ]);
+      const before = await list.letters("a");
+      await list.replaceLetters([
+        { id: heads[0]!.id, reason: "still no" },
+        { id: "1-1", reason: "gone" },
+      ]);
+      expect(await list.letters("a")).toEqual(before);
+      expect(await list.getLetters([heads[0]!.id])).toEqual([]);
+      const now = await list.readLetters(null, 10);
+      expect(now.map(({ index, reason, raw }) => [index, reason, Buffer.from(raw).toString()])).toEqual([
+        [4, "no 4", "record 4 "],
+        [5, "no 5", "record 5 "],
+        [3, "still no", "record 3 "],
+      ]);
+      expect(await list.dropLetters([...now.map(({ id }) => id), "nonsense", heads[0]!.id])).toBe(3);
+      expect(await list.letters("a")).toEqual({ records: 0, bytes: 0 });
     });
 
     test("lag and usage follow the records", async () => {

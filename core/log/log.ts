@@ -9,7 +9,7 @@ import type { Kind, Wire } from "@sluice/sdk";
  */
 export interface DeliveryLog {
   /** Independent logs, one a list of the gateway. */
-  readonly lists: readonly ListLog[];
+  readonly lists: readonly HomeList[];
   /** Connects, probes what it needs and creates what is missing for these sinks. Throws LogError. */
   open(sinks: readonly SinkEntry[]): Promise<void>;
   /** Tells other instances that these sinks are configured here; each 10 s. */
@@ -92,6 +92,16 @@ export interface ListLog {
   dropLetters(ids: readonly string[]): Promise<number>;
 }
 
+/** One of the gateway's: its dead letters are kept here. */
+export interface HomeList extends ListLog {
+  /** As `readLetters`, without the records, and with every letter that was written twice. */
+  listLetters(after: string | null, limit: number): Promise<LetterHead[]>;
+  /** Those of them that are there, in this order. */
+  getLetters(ids: readonly string[]): Promise<DeadLetter[]>;
+  /** Gives letters another reason and another id, behind all others: their sink has refused them anew. What is gone stays so. */
+  replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<void>;
+}
+
 export interface SinkEntry {
   name: string;
   /** Of its configuration: two instances that differ under one name are warned of. */
@@ -124,6 +134,8 @@ export interface ChunkRef {
   readonly records: number;
   /** Records that lie behind it where several chunks are kept in one block, else 0. */
   readonly behind: number;
+  /** What its first record is counted as, where it is not the whole of what its name stands for; default 0. */
+  readonly first?: number;
   /** May have been delivered before, to anybody. */
   readonly redelivered: boolean;
   /** How often it was handed out, this time included; hand-outs that ended in a release do not count. */
@@ -159,4 +171,10 @@ export interface DeadLetter extends NewLetter {
   sink: string;
   /** Milliseconds since 1970. */
   at: number;
+}
+
+/** A letter without its record. */
+export interface LetterHead extends Omit<DeadLetter, "raw"> {
+  /** Of the record. */
+  bytes: number;
 }

@@ -1,8 +1,8 @@
 import type { Connection } from "./connection.ts";
 import type { ListKeys } from "./keys.ts";
-import type { ChunkRef, DeadLetter, NewLetter } from "./log.ts";
-import { ADD_LETTERS, DROP_LETTERS, REJECT } from "./scripts.ts";
-import { FIRST_ID, millisOf, nextId } from "./stream-id.ts";
+import type { ChunkRef, DeadLetter, LetterHead, NewLetter } from "./log.ts";
+import { ADD_LETTERS, DROP_LETTERS, LIST_LETTERS, REJECT, REPLACE_LETTERS } from "./scripts.ts";
+import { FIRST_ID, isId, millisOf, nextId } from "./stream-id.ts";
 
 /** Letters of one script call: each copies a record. */
 const LETTERS = 100;
@@ -48,35 +48,72 @@ export async function countLetters(
   return { records: Math.max(0, Number(n ?? 0)), bytes: Math.max(0, Number(b ?? 0)) };
 }
 
-export async function listLetters(
+export async function readLetters(
   { sendBuffers }: Connection,
   keys: ListKeys,
   after: string | null,
   limit: number,
 ): Promise<DeadLetter[]> {
   const from = nextId(after ?? FIRST_ID);
-  const entries = (await sendBuffers("XRANGE", [keys.dead, from, "+", "COUNT", limit], keys.dead)) as [
-    Buffer,
-    Buffer[],
-  ][];
+  const entries = await sendBuffers("XRANGE", [keys.dead, from, "+", "COUNT", limit], keys.dead);
   const seen = new Set<string>();
-  const letters: DeadLetter[] = [];
-  for (const [idBytes, fields] of entries) {
-    const id = idBytes.toString();
-    const text = (at: number) => fields[at]?.toString() ?? "";
-    const [sink, chunk, index, reason] = [text(1), text(3), Number(text(5)), text(7)];
+  return (entries as Entry[]).map(parseLetter).filter(({ sink, chunk, index }) => {
     const identity = `${chunk}.${index} ${sink}`;
-    if (seen.has(identity)) continue;
-    seen.add(identity);
-    letters.push({ id, sink, chunk, index, reason, at: millisOf(id), raw: fields[9] ?? Buffer.alloc(0) });
+    return !seen.has(identity) && seen.add(identity);
+  });
+}
+
+export async function listLetters(
+  { run }: Connection,
+  keys: ListKeys,
+  after: string | null,
+  limit: number,
+): Promise<LetterHead[]> {
+  const found = await run(LIST_LETTERS, [keys.dead], [nextId(after ?? FIRST_ID), limit], keys.dead);
+  return (found as [string, string, string, string, string, number][]).map(
+    ([id, sink, chunk, index, reason, bytes]) => {
+      return { id, sink, chunk, index: Number(index), reason, at: millisOf(id), bytes };
+    },
+  );
+}
+
+export async function getLetters(
+  { sendBuffers }: Connection,
+  keys: ListKeys,
+  ids: readonly string[],
+): Promise<DeadLetter[]> {
+  const found = await Promise.all(
+    ids.filter(isId).map((id) => sendBuffers("XRANGE", [keys.dead, id, id], keys.dead) as Promise<Entry[]>),
+  );
+  return found.flat().map(parseLetter);
+}
+
+export async function replaceLetters(
+  { run }: Connection,
+  keys: ListKeys,
+  letters: readonly { id: string; reason: string }[],
+): Promise<void> {
+  for (let i = 0; i < letters.length; i += LETTERS) {
+    const some = letters.slice(i, i + LETTERS).flatMap(({ id, reason }) => [id, reason]);
+    await run(REPLACE_LETTERS, [keys.log, keys.dead], some, keys.dead);
   }
-  return letters;
 }
 
 export async function dropLetters({ run }: Connection, keys: ListKeys, ids: readonly string[]): Promise<number> {
+  const known = ids.filter(isId);
   let dropped = 0;
-  for (let i = 0; i < ids.length; i += LETTERS) {
-    dropped += (await run(DROP_LETTERS, [keys.dead, keys.letters], ids.slice(i, i + LETTERS), keys.dead)) as number;
+  for (let i = 0; i < known.length; i += LETTERS) {
+    dropped += (await run(DROP_LETTERS, [keys.dead, keys.letters], known.slice(i, i + LETTERS), keys.dead)) as number;
   }
   return dropped;
+}
+
+/** An entry of the stream: its id, and its fields and values by turns. */
+type Entry = [id: Buffer, fields: Buffer[]];
+
+function parseLetter([idBytes, fields]: Entry): DeadLetter {
+  const id = idBytes.toString();
+  const text = (at: number) => fields[at]?.toString() ?? "";
+  const [sink, chunk, index, reason] = [text(1), text(3), Number(text(5)), text(7)];
+  return { id, sink, chunk, index, reason, at: millisOf(id), raw: fields[9] ?? Buffer.alloc(0) };
 }

@@ -4,11 +4,20 @@ import { fitting } from "./bulk-reader.ts";
 import type { Connection, Reply } from "./connection.ts";
 import { LogError, unavailable } from "./errors.ts";
 import { type GatewayList, keysOf, kindOf, type ListKeys } from "./keys.ts";
-import type { ChunkRef, DeadLetter, Lag, ListLog, NewLetter, ReadResult, SinkEntry } from "./log.ts";
+import type { ChunkRef, DeadLetter, HomeList, Lag, LetterHead, NewLetter, ReadResult, SinkEntry } from "./log.ts";
 import { type Descriptor, lastEntry, parseDescriptor, readEntries, readPending } from "./redis-entries.ts";
 import { ensureGroups, isNoGroup } from "./redis-groups.ts";
 import { lagOf } from "./redis-lag.ts";
-import { addLetters, countLetters, dropLetters, listLetters, writeLetters } from "./redis-letters.ts";
+import {
+  addLetters,
+  countLetters,
+  dropLetters,
+  getLetters,
+  listLetters,
+  readLetters,
+  replaceLetters,
+  writeLetters,
+} from "./redis-letters.ts";
 import { sweepLog } from "./redis-sweep.ts";
 import { CLAIM, EXTEND, FREE, RELEASE } from "./scripts.ts";
 import { compareIds, FIRST_ID, nextId } from "./stream-id.ts";
@@ -35,7 +44,7 @@ const COUNTED = 64;
 /** Elements of one LRANGE, whatever a foreign descriptor says. */
 const MOST = 65_536;
 
-export class RedisList implements ListLog {
+export class RedisList implements HomeList {
   readonly name: string;
   readonly wire: Wire;
   readonly keys: ListKeys;
@@ -239,7 +248,19 @@ export class RedisList implements ListLog {
   }
 
   readLetters(after: string | null, limit: number): Promise<DeadLetter[]> {
+    return readLetters(this.#options.connection, this.keys, after, limit);
+  }
+
+  listLetters(after: string | null, limit: number): Promise<LetterHead[]> {
     return listLetters(this.#options.connection, this.keys, after, limit);
+  }
+
+  getLetters(ids: readonly string[]): Promise<DeadLetter[]> {
+    return getLetters(this.#options.connection, this.keys, ids);
+  }
+
+  replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<void> {
+    return replaceLetters(this.#options.connection, this.keys, letters);
   }
 
   dropLetters(ids: readonly string[]): Promise<number> {

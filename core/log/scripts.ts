@@ -123,6 +123,20 @@ local n=0 for _,c in ipairs(redis.call('XINFO','CONSUMERS',KEYS[1],ARGV[1])) do 
   if f.pending==0 and f.idle>=tonumber(ARGV[2]) then n=n+1; redis.call('XGROUP','DELCONSUMER',KEYS[1],ARGV[1],f.name) end end
 return n`);
 
+/** Letters from an id on, without their records. A foreign entry has empty fields. */
+export const LIST_LETTERS = script(`-- KEYS dead  ARGV from, limit
+local found={} for i,e in ipairs(redis.call('XRANGE',KEYS[1],ARGV[1],'+','COUNT',ARGV[2])) do local f=e[2]
+  found[i]={e[1],f[2] or '',f[4] or '',f[6] or '',f[8] or '',#(f[10] or '')} end
+return found`);
+
+/** Puts letters behind all others, with another reason. PERSIST first, as in CLAIM. */
+export const REPLACE_LETTERS = script(`-- KEYS log, dead  ARGV (id, reason)...
+redis.call('PERSIST',KEYS[1])
+for i=1,#ARGV,2 do local e=redis.call('XRANGE',KEYS[2],ARGV[i],ARGV[i])[1]
+  if e then local f=e[2]; redis.call('XADD',KEYS[2],'*','sink',f[2],'chunk',f[4],'index',f[6],'reason',ARGV[i+1],'raw',f[10])
+    redis.call('XDEL',KEYS[2],ARGV[i]) end end
+return 0`);
+
 /** Deletes letters and uncounts them. */
 export const DROP_LETTERS = script(`-- KEYS dead, letters  ARGV id...
 local dropped=0 for i=1,#ARGV do local e=redis.call('XRANGE',KEYS[1],ARGV[i],ARGV[i])[1]

@@ -1,6 +1,6 @@
 import type { Wire } from "@sluice/sdk";
 import { cut } from "./cut.ts";
-import type { DeadLetter, ListLog, NewLetter } from "./log.ts";
+import type { DeadLetter, HomeList, LetterHead, NewLetter } from "./log.ts";
 import { SqliteChunks } from "./sqlite-chunks.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
@@ -21,7 +21,7 @@ export interface Intake {
   close(): void;
 }
 
-export class SqliteList extends SqliteChunks<SqliteStore> implements ListLog {
+export class SqliteList extends SqliteChunks<SqliteStore> implements HomeList {
   readonly #options: SqliteListOptions;
   readonly #intake: Intake | undefined;
 
@@ -52,6 +52,18 @@ export class SqliteList extends SqliteChunks<SqliteStore> implements ListLog {
 
   async readLetters(after: string | null, limit: number): Promise<DeadLetter[]> {
     return this.store.readLetters(this.name, Number(after ?? 0), limit);
+  }
+
+  async listLetters(after: string | null, limit: number): Promise<LetterHead[]> {
+    return this.store.listLetters(this.name, Number(after ?? 0), limit);
+  }
+
+  async getLetters(ids: readonly string[]): Promise<DeadLetter[]> {
+    return this.store.getLetters(this.name, ids.map(Number));
+  }
+
+  async replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<void> {
+    this.store.replaceLetters(this.name, letters);
   }
 
   async dropLetters(ids: readonly string[]): Promise<number> {

@@ -1,6 +1,6 @@
 import type { Kind } from "@sluice/sdk";
 import type { Cut } from "./cut.ts";
-import type { DeadLetter, NewLetter, SinkEntry } from "./log.ts";
+import type { DeadLetter, LetterHead, NewLetter, SinkEntry } from "./log.ts";
 import { SqliteFile } from "./sqlite-file.ts";
 import { LOG_SCHEMA } from "./sqlite-schema.ts";
 
@@ -9,6 +9,9 @@ export interface IntakeState {
   seq: number;
   copied: number;
 }
+
+/** Columns of a letter. */
+const HEAD = `CAST(letter.id AS TEXT) AS id, sink, chunk, position AS "index", reason, at`;
 
 /** The tables and their statements; each method is one transaction. Throws LogError. */
 export class SqliteStore extends SqliteFile {
@@ -174,10 +177,33 @@ export class SqliteStore extends SqliteFile {
 
   readLetters(list: string, after: number, limit: number): DeadLetter[] {
     const select = this.sql(
-      `SELECT CAST(id AS TEXT) AS id, sink, chunk, position AS "index", reason, at, raw FROM letter
-       WHERE list = ? AND letter.id > ? ORDER BY letter.id LIMIT ?`,
+      `SELECT ${HEAD}, raw FROM letter WHERE list = ? AND letter.id > ? ORDER BY letter.id LIMIT ?`,
     );
     return this.naming(() => select.all(list, after, limit)) as DeadLetter[];
+  }
+
+  listLetters(list: string, after: number, limit: number): LetterHead[] {
+    const select = this.sql(
+      `SELECT ${HEAD}, length(raw) AS bytes FROM letter WHERE list = ? AND letter.id > ? ORDER BY letter.id LIMIT ?`,
+    );
+    return this.naming(() => select.all(list, after, limit)) as LetterHead[];
+  }
+
+  getLetters(list: string, ids: readonly number[]): DeadLetter[] {
+    const select = this.sql(`SELECT ${HEAD}, raw FROM letter WHERE list = ? AND letter.id = ?`);
+    return this.naming(() => ids.flatMap((id) => select.all(list, id))) as DeadLetter[];
+  }
+
+  /** The id is a new one: who knows the old one does not know what became of it since. */
+  replaceLetters(list: string, letters: readonly { id: string; reason: string }[]): void {
+    const insert = this.sql(
+      `INSERT OR REPLACE INTO letter (list, sink, chunk, position, reason, at, raw)
+       SELECT list, sink, chunk, position, ?, ?, raw FROM letter WHERE list = ? AND id = ?`,
+    );
+    const at = Date.now();
+    this.durably(() => {
+      for (const { id, reason } of letters) insert.run(reason, at, list, Number(id));
+    });
   }
 
   dropLetters(list: string, ids: readonly number[]): number {

@@ -3,6 +3,10 @@
 export const FIRST_ID = "0-0";
 const LAST_SEQUENCE = 2n ** 64n - 1n;
 
+export function isId(text: string): boolean {
+  return /^\d{1,20}-\d{1,20}$/.test(text);
+}
+
 export function millisOf(id: string): number {
   return Number(id.slice(0, id.indexOf("-")));
 }

@@ -93,7 +93,11 @@ function prepareSchema(db: Db, file: string, schema: Schema): string {
 /** SQLite's result code -> ours, and what mends it. */
 const FAULTS: readonly [code: RegExp, ours: LogError["code"], mend: string][] = [
   [/^SQLITE_(BUSY|LOCKED)/, LOG_ERROR_CODES.locked, "is in use by another process; stop it or choose another folder."],
-  [/^SQLITE_FULL/, LOG_ERROR_CODES.full, "cannot grow: its disk is full. Make room; nothing kept is lost."],
+  [
+    /^SQLITE_FULL/,
+    LOG_ERROR_CODES.full,
+    "cannot grow: its disk is full, or it is as large as it may be. Make room; nothing kept is lost.",
+  ],
   [/^SQLITE_(CORRUPT|NOTADB)/, LOG_ERROR_CODES.damaged, "is damaged or no log; move it away to begin a new one."],
   [
     /^SQLITE_(CANTOPEN|READONLY|PERM|IOERR)/,

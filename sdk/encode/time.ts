@@ -38,7 +38,9 @@ export class TimeWriter {
     const place = hour & (HOURS - 1);
     if (this.hours[place] !== hour) this.setHour(place, hour);
     let o = writeRun(to, start, this.prefixes[place]!);
-    const second = local - hour * 3600;
+    const within = local - hour * 3600;
+    // Billions of years from now a double is not exact any more.
+    const second = within >= 0 && within < 3600 ? within : 0;
     const minute = (second / 60) | 0;
     o = writeTwo(to, o, minute);
     to.setUint8(o++, 58);
@@ -68,7 +70,7 @@ export class TimeWriter {
     const second = civil.set(hour * 3600);
     const two = (n: number) => String(n).padStart(2, "0");
     const date = `${goYear(civil.year)}-${two(civil.month)}-${two(civil.day)}`;
-    this.prefixes[place] = runOf(`${date}${this.separator}${two(second / 3600)}:`);
+    this.prefixes[place] = runOf(`${date}${this.separator}${two(Math.floor(second / 3600))}:`);
     this.hours[place] = hour;
   }
 }

@@ -88,7 +88,7 @@ export function textsAt(table: RecordTable, row: number, leaf: Leaf): string[] |
   const p = table.slots[row * table.stride + leaf.slot]!;
   if (p === 0) return null;
   if (!table.protobuf) return new MsgpackCursor(table.bytes, p).strings();
-  return textsOf(table.bytes, p, table.end(row), protoPath(table.schema, leaf));
+  return textsOf(table.bytes, p - 1, table.end(row), protoPath(table.schema, leaf));
 }
 
 /** Calls `found` with the place of each item of a protobuf list of texts that is not nil. */
@@ -99,7 +99,7 @@ export function eachProtoText(
   found: (from: number, to: number) => void,
 ): void {
   const p = table.slots[row * table.stride + leaf.slot]!;
-  eachOf(table.bytes, p, table.end(row), protoPath(table.schema, leaf), found);
+  eachOf(table.bytes, p - 1, table.end(row), protoPath(table.schema, leaf), found);
 }
 
 export function textMapOf(table: RecordTable, row: number, leaf: Leaf): { [key: string]: string } | null {
@@ -122,7 +122,7 @@ export function textsMapOf(table: RecordTable, row: number, leaf: Leaf): { [key:
     return map;
   }
   const { bytes } = table;
-  eachOf(bytes, p, table.end(row), protoPath(table.schema, leaf), (from, to) => {
+  eachOf(bytes, p - 1, table.end(row), protoPath(table.schema, leaf), (from, to) => {
     let key = "";
     eachOf(bytes, from, to, [1], (start, end) => {
       key = decodeText(bytes, start, end);
@@ -137,7 +137,7 @@ export function errorsOf(table: RecordTable, row: number, leaf: Leaf): GraphErro
   const p = table.slots[row * table.stride + leaf.slot]!;
   if (p === 0) return null;
   if (table.protobuf) {
-    const messages = textsOf(table.bytes, p, table.end(row), protoPath(table.schema, leaf));
+    const messages = textsOf(table.bytes, p - 1, table.end(row), protoPath(table.schema, leaf));
     return messages.map((message) => ({ message, path: null }));
   }
   const cursor = new MsgpackCursor(table.bytes, p);

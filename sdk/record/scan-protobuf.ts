@@ -5,8 +5,8 @@ import { EDITED, type RecordTable } from "./table.ts";
 
 /**
  * The protobuf scanner. A number's slot is the offset of its varint (or of its 8 bytes), a time's that of the message's length.
- * A list's or map's is the offset of the top-level tag at which its first item lies: items may come anywhere after it,
- * so whoever reads them walks the record again from there. Unknown fields and known numbers with another wire type are
+ * A list's or map's is one more than the offset of the top-level tag at which its first item lies (a record may begin at 0, which is
+ * nil): items may come anywhere after it, so whoever reads them walks the record again from there. Unknown fields and known numbers with another wire type are
  * skipped, of a repeated scalar the last counts, repeated messages merge: as proto3 says.
  */
 interface Message {
@@ -90,7 +90,7 @@ export class ProtobufScanner {
   private message(message: Message, start: number, end: number, top: number): boolean {
     const { b } = this;
     const { slots } = this.table;
-    for (const leaf of message.present) slots[this.base + leaf.slot] ||= top;
+    for (const leaf of message.present) slots[this.base + leaf.slot] ||= top + 1;
     let p = start;
     while (p < end) {
       const tagAt = p;
@@ -143,7 +143,7 @@ export class ProtobufScanner {
         if (!this.time(slot, at, from, p)) return this.named(node);
       } else if (node.kind === "list" || node.kind === "map") {
         if (node.type === "textsMap" && !this.entry(from, p, 0)) return this.named(node);
-        slots[slot] ||= outer;
+        slots[slot] ||= outer + 1;
       } else slots[slot] = at;
     }
     return true;

@@ -8,7 +8,7 @@ import { analyticsSchema } from "./fields.ts";
 import { extracts } from "./fixtures/index.ts";
 import { msgpackPopulated, msgpackZero } from "./fixtures/vectors.ts";
 import { pageOf } from "./page.ts";
-import { objectOf } from "./reader.ts";
+import { objectOf, textsMapOf } from "./reader.ts";
 import { MsgpackScanner } from "./scan-msgpack.ts";
 import { createScanner } from "./scanner.ts";
 import { BatchScope } from "./scope.ts";
@@ -326,4 +326,28 @@ test("reading stays within the record even when the scanner is used by itself", 
     slots.fill(0);
   }
   expect(scanner.scan(msgpackPopulated, 0, msgpackPopulated.length, slots, 0)).toBe(msgpackPopulated.length);
+});
+
+test("lists and maps of a protobuf record are there wherever its memory lies", () => {
+  const { table } = scan(general, [encodeProtobuf({ tags: ["a"], orgId: "" })], "protobuf");
+  expect(objectOf(table, 0).tags).toEqual(["a"]);
+  const graph = scan(general, [encodeProtobuf({ graphqlTypes: { T: ["x"] } })], "protobuf");
+  expect(textsMapOf(graph.table, 0, analyticsSchema.byProperty.get("graphqlTypes")!)).toEqual({ T: ["x"] });
+});
+
+test("times of billions of years, of which doubles are not exact, are still text", () => {
+  for (const seconds of [2 ** 62, -(2 ** 62), 2 ** 53 + 2]) {
+    const { table } = scan(
+      general,
+      [encodeUptime({ timestamp: { seconds: BigInt(seconds) as never, nanos: 0 } })],
+      "uptime",
+    );
+    const rows = Uint32Array.of(0);
+    const part = { chunk: "c", from: 0, to: 1, redelivered: false };
+    const batch = RecordBatch.of([{ table, rows, start: 0, end: 1, part, firstIndex: 0 }], new BatchScope());
+    const [page] = [...encode.json("record").pages(batch)];
+    const { timestamp } = JSON.parse(Buffer.from(page!.body).toString());
+    for (const text of [timestamp, objectOf(table, 0).timestamp])
+      expect(text).toMatch(/^-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  }
 });

@@ -19,7 +19,7 @@ export class Civil {
   set(seconds: number): number {
     const days = Math.floor(seconds / DAY);
     if (days !== this.days) this.setDays(days);
-    return seconds - days * DAY;
+    return Math.min(Math.max(seconds - days * DAY, 0), DAY - 1); // doubles of billions of years are not exact
   }
 
   /** http://howardhinnant.github.io/date_algorithms.html#civil_from_days */

@@ -331,7 +331,7 @@ test("reading stays within the record even when the scanner is used by itself", 
 test("lists and maps of a protobuf record are there wherever its memory lies", () => {
   const { table } = scan(general, [encodeProtobuf({ tags: ["a"], orgId: "" })], "protobuf");
   expect(objectOf(table, 0).tags).toEqual(["a"]);
-  const graph = scan(general, [encodeProtobuf({ graphqlTypes: { T: ["x"] } })], "protobuf");
+  const graph = scan(general, [encodeProtobuf({ isGraphql: true, graphqlTypes: { T: ["x"] } })], "protobuf");
   expect(textsMapOf(graph.table, 0, analyticsSchema.byProperty.get("graphqlTypes")!)).toEqual({ T: ["x"] });
 });
 

@@ -54,6 +54,7 @@ function secretsOf(config: Config): string[] {
     }
   };
   walk(config.log, "");
+  walk(config.console, "");
   for (const sink of config.sinks) walk(sink.config, "");
   return [...found];
 }

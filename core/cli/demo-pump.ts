@@ -46,8 +46,11 @@ export async function demoPump({ loaded, parts, rate, debug }: DemoPumpOptions):
 
   const { signal } = signals;
   const analytics = analyticsFile(config);
-  const { running, feed, stop } = await startEmbedded({ config, parts, logger, health: "free", signal, analytics });
-  say(`Health and metrics: http://localhost:${running.port}/readyz and /metrics\n`);
+  const control = { configuration: null, stop: () => process.kill(process.pid, "SIGTERM"), console: true };
+  const options = { config, parts, logger, health: "free", signal, control, analytics } as const;
+  const { running, feed, stop } = await startEmbedded(options);
+  say(`Health and metrics: http://localhost:${running.port}/readyz and /metrics`);
+  say(running.console === null ? "" : `Console: ${running.console}\n`);
 
   const demo = demoRun({ org: "demo", lively: true });
   let batches = 0;

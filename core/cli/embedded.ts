@@ -23,19 +23,20 @@ export interface EmbeddedOptions {
   logger: Logger;
   health: NonNullable<RunOptions["health"]>;
   signal: AbortSignal;
+  control?: NonNullable<RunOptions["control"]>;
   /** A file of SQLite with the tables of `sql` and `sql_aggregate`; null: nothing is asked. */
   analytics: string | null;
 }
 
 /** Throws what the log throws when it cannot be opened: another process has it, the disk is full. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const { config, parts, logger, health, signal, analytics } = options;
+  const { config, parts, logger, health, signal, control, analytics } = options;
   const compute = createCompute();
   try {
     const log = await parts.createEmbeddedLog(config.log, config.delivery);
     // The pump opens it again, which does nothing; but it would try for ever where this fails at once.
     await log.open(config.sinks.map(({ name, fingerprint, reads }) => ({ name, fingerprint, reads })));
-    const running = await run({ config, log, parts, logger, health });
+    const running = await run({ config, log, parts, logger, health, ...(control && { control }) });
     return {
       running,
       feed: { log, generator: compute, status: running.status, signal },

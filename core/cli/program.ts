@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import type { CheckOptions } from "./check.ts";
 import type { ConfigPrintOptions } from "./config-print.ts";
+import type { ConsoleOptions } from "./console.ts";
 import { addDaemonCommands } from "./daemon.ts";
 import { EXIT } from "./errors.ts";
 import { addLookCommands } from "./look.ts";
@@ -89,6 +90,10 @@ function createProgram(done: (code: number) => void): Command {
     done(await configSchema(options));
   });
   addDaemonCommands(program, done);
+  addConsole(program).action(async (options: ConsoleOptions) => {
+    const { console } = await import("./console.ts");
+    done(await console(options));
+  });
   addLookCommands(program, done);
   addSinksCommands(program, done);
   addPluginCommands(program, done);
@@ -150,6 +155,16 @@ function addCheck(program: Command): Command {
     .addOption(conf())
     .option("--offline", "connect to nothing")
     .option("--json", "print JSON");
+}
+
+function addConsole(program: Command): Command {
+  return program
+    .command("console")
+    .description("print the address of a page that shows the running pump; serve it where the pump does not")
+    .allowExcessArguments(false)
+    .addOption(conf())
+    .option("--socket <path>", "of this control socket, whatever started the pump")
+    .option("--port <n>", "serve it on this port (default: a free one)", positive);
 }
 
 function addConfigPrint(config: Command): Command {

@@ -1,5 +1,6 @@
 import type { Admin } from "../admin/server.ts";
 import type { Config } from "../config/config.ts";
+import type { Console } from "../console/server.ts";
 import type { Control } from "../control/control.ts";
 import type { DeliveryLog } from "../log/log.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -20,6 +21,8 @@ export interface Running {
   measure(): Promise<void>;
   /** Where health and metrics are served; null where they are not. */
   readonly port: number | null;
+  /** Address of the console, with its token; null where none is served. */
+  readonly console: string | null;
   /** What can be asked of it; null where nothing can. */
   readonly control: Control | null;
   /** Orderly: settles what is in hand within the configured time. Throws CommandError when even that hangs. */
@@ -43,6 +46,8 @@ export interface ControlOptions {
   /** As SIGTERM. */
   stop(): void;
   reload?: Control["reload"];
+  /** Serves the console even where none is configured: on a free port of the loopback interface. */
+  console?: boolean;
 }
 
 /** What the end of health connections may take, and more than the stop's own deadline. */
@@ -58,11 +63,12 @@ export async function run(options: RunOptions): Promise<Running> {
   let tester: Tester | null = null;
   let statsd: Statsd | null = null;
   let served: ServedControl | null = null;
+  let page: Console | null = null;
   const status = (): Status => ({ ...pump.status(), ...(tester && { uptime: tester.status() }) });
 
   async function stop(): Promise<void> {
     const started = performance.now();
-    await within(CLOSING_MS, served?.close() ?? Promise.resolve());
+    await within(CLOSING_MS, Promise.all([served?.close(), page?.close()]));
     // Before the pump: it closes the log.
     await within(TESTS_MS, tester?.stop() ?? Promise.resolve()).catch((error: unknown) => {
       logger.warn("The tests of services were not stopped in order", { error });
@@ -90,13 +96,27 @@ export async function run(options: RunOptions): Promise<Running> {
       const { crew } = pump;
       const parts = { ...options.control, version: version(), status, crew, log };
       served = await openControl(parts, logger.child("control"));
+      if (config.console || options.control.console) {
+        const { openConsole } = await import("../console/open.ts");
+        const { configuration } = options.control;
+        const more = { config: config.console ?? null, control: served.control, configuration };
+        page = await openConsole({ ...more, logger: logger.child("console") });
+      }
     }
   } catch (error) {
     await stop().catch((cause: unknown) => logger.warn("The stop after a failed start failed too", { error: cause }));
     throw error;
   }
   const { idle, measure } = pump;
-  return { status, idle, measure, port: admin?.port ?? null, control: served?.control ?? null, stop };
+  return {
+    status,
+    idle,
+    measure,
+    port: admin?.port ?? null,
+    console: page?.url ?? null,
+    control: served?.control ?? null,
+    stop,
+  };
 }
 
 async function serve(

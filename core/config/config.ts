@@ -16,6 +16,8 @@ export interface Config {
   statsd: StatsdConfig | null;
   /** Tests of services; null: none are configured. */
   uptime: UptimeConfig | null;
+  /** The page that shows the pump; undefined: none is served. */
+  console?: ConsoleConfig;
   /** The log of a daemon. */
   daemon: DaemonConfig;
   /** Secrets are read again at this interval, ms; 0: never. */
@@ -110,6 +112,14 @@ export interface DiskLogConfig {
   folder: string;
   /** Where the gateway's lists are; undefined: the log is embedded, and whoever runs it appends the records. */
   redis?: RedisLogConfig;
+}
+
+export interface ConsoleConfig {
+  /** Empty: every address. */
+  host: string;
+  port: number;
+  /** What a browser must show; empty: one is made. */
+  token: string;
 }
 
 export interface StatsdConfig {

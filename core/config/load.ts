@@ -14,7 +14,7 @@ import { readPumps, reportTypeless } from "./pumps.ts";
 import { PumpConf, Sluice, Storage, Tyk } from "./schema.ts";
 import { Secrets } from "./secrets/secrets.ts";
 import { readStores, type StoreSettings } from "./secrets/stores.ts";
-import { daemonOf, healthOf, loggingOf, logOf, statsdOf } from "./settings.ts";
+import { consoleOf, daemonOf, healthOf, loggingOf, logOf, statsdOf } from "./settings.ts";
 import { buildSinks } from "./sinks.ts";
 import { readSource } from "./source.ts";
 import { readUptimePump } from "./uptime.ts";
@@ -95,6 +95,7 @@ export function loadConfig(options: LoadOptions): Loaded {
     extras: conf.sluice.sinks,
   });
   const { delivery } = conf.sluice;
+  const console = consoleOf(conf, draft);
   const config: Config = {
     log: logOf(conf, options.cwd, draft),
     delivery: {
@@ -109,6 +110,7 @@ export function loadConfig(options: LoadOptions): Loaded {
     logging: loggingOf(conf, variables, options.flags?.debug ?? false, draft),
     statsd: statsdOf(conf, variables, draft),
     uptime: uptimeOf(conf, sinks, variables, draft),
+    ...(console && { console }),
     daemon: daemonOf(conf, options.cwd),
     secretsRefreshMs: conf.sluice.secrets.refresh,
     stopMs: conf.sluice.stop,

@@ -212,6 +212,14 @@ export const Sluice = Type.Object(
       },
       { description: "Tests of services: see [uptime.md](uptime.md)." },
     ),
+    console: Type.Object(
+      {
+        port: whole("Port of the console; 0: it is served only by `sluice console`.", { minimum: 0, maximum: 65535 }),
+        host: text("Address that it listens on; empty: every address.", { default: "127.0.0.1" }),
+        token: text("What a browser must show, 16 characters or more; empty: one is made.", { secret: true }),
+      },
+      { description: "The page that shows the pump: see [console.md](console.md)." },
+    ),
     daemon: Type.Object(
       {
         log_file: text("What `sluice daemon` logs to; empty: a file in its run folder.", {

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { BacklogConfig, Config } from "./config.ts";
+import type { BacklogConfig, Config, ConsoleConfig } from "./config.ts";
 import type { Draft } from "./draft.ts";
 import type { PumpConf } from "./schema.ts";
 import { redisLog } from "./storage.ts";
@@ -60,6 +60,22 @@ export function healthOf(conf: PumpConf, draft: Draft): Config["health"] {
 }
 
 /** Where a daemon's log goes, and how much of it is kept. */
+/** Characters of a token; what is shorter can be guessed. */
+const LEAST_TOKEN = 16;
+
+/** The console, where a port asks for it. */
+export function consoleOf({ sluice: { console } }: PumpConf, draft: Draft): ConsoleConfig | undefined {
+  const { host, port, token } = console;
+  if (token !== "" && !(token.length >= LEAST_TOKEN && /^[\x21-\x7e]+$/.test(token))) {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      path: "sluice.console.token",
+      message: `sluice.console.token must have ${LEAST_TOKEN} characters or more, of ASCII and without blanks.`,
+      mend: "Write a longer one, such as 32 random letters; or leave it out, and one is made.",
+    });
+  }
+  return port === 0 ? undefined : { host, port, token };
+}
+
 export function daemonOf({ sluice: { daemon } }: PumpConf, cwd: string): Config["daemon"] {
   const { log_file: file, log_bytes: bytes, log_files: files } = daemon;
   return { file: file === "" ? null : resolve(cwd, file), bytes, files };

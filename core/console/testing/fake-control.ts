@@ -257,6 +257,8 @@ function fakeProfile(sink: string, seconds: number, cpu: boolean): Profile {
     callsPerSecond: 42,
     lagBefore: 0,
     lagAfter: 0,
+    heldAfter: 0,
+    oldestMs: 0,
     timeMs: { scan: 110, filter: 20, plugin: 820, other: 140, backEnd: 2900, retry: 0, records: 6000 },
     gcMs: 31,
     cpuShare: 0.22,

@@ -41,7 +41,8 @@ export function writeNine(to: DataView, o: number, n: number): number {
   return writeEight(to, o + 1, n - 100_000_000 * first);
 }
 
-function writeEight(to: DataView, o: number, n: number): number {
+/** Eight digits, zeros before them included. */
+export function writeEight(to: DataView, o: number, n: number): number {
   const high = (n / 10_000) | 0;
   to.setInt32(o, PADDED[high]!, true);
   to.setInt32(o + 4, PADDED[n - 10_000 * high]!, true);
@@ -60,27 +61,6 @@ export function writeWrapped(to: DataView, o: number, n: number): number {
   // 2^64 = 18,446,744,073 billion and 709,551,616
   if (n >= -709_551_616) return writeNine(to, writeUint(to, o, 18_446_744_073), 709_551_616 + n);
   return writeAscii(to, o, BigInt.asUintN(64, BigInt(n)).toString());
-}
-
-/** A double in the fewest digits that mean it, as JavaScript writes it. */
-export function writeFloat(to: DataView, o: number, value: number): number {
-  // What six decimals hold exactly, as coordinates, needs no search for digits.
-  const millionths = Math.round(value * 1e6);
-  if (millionths / 1e6 !== value || Math.abs(millionths) > 1e14 || millionths === 0) {
-    return writeAscii(to, o, String(value));
-  }
-  let at = o;
-  const size = Math.abs(millionths);
-  if (millionths < 0) to.setUint8(at++, 45);
-  const whole = Math.floor(size / 1e6);
-  const fraction = size - whole * 1e6;
-  at = writeUint(to, at, whole);
-  if (fraction === 0) return at;
-  // One digit more than there are decimals: the point takes its place.
-  let end = writeUint(to, at, 1_000_000 + fraction);
-  to.setUint8(at, 46);
-  while (to.getUint8(end - 1) === 48) end--;
-  return end;
 }
 
 /** Two digits, zeros before them included. */

@@ -132,12 +132,9 @@ function escapeText(
 
 /** Escapes what stands from `start` to `end` of a page; there must be room for as much again. Returns where it ends. */
 export function escapeInPlace(out: Buffer, start: number, end: number, { escapes }: SqlFormat): number {
-  let more = 0;
-  for (let p = start; p < end; p++) {
-    const instead = escapes[out[p]!];
-    if (instead) more += instead.length - 1;
-  }
-  if (more === 0) return end;
+  let unsure = 0;
+  for (let p = start; p < end; p++) unsure |= UNSURE[out[p]!]!;
+  if (unsure === 0) return end;
   const copy = Buffer.from(out.subarray(start, end));
   let o = start;
   for (const byte of copy) {

@@ -4,10 +4,11 @@ import { MsgpackCursor } from "../record/msgpack.ts";
 import { numberOf, propertyOf } from "../record/reader.ts";
 import { EDITED, type RecordTable } from "../record/table.ts";
 import type { AnalyticsRecord, Field } from "../record/types.ts";
+import { writeFloat } from "./floats.ts";
 import { writeIntegerOf } from "./integers.ts";
 import { goJson, goMapJson } from "./json-text.ts";
 import { JsonPlace, writeProtoTexts, writeTextMap, writeTexts } from "./json-values.ts";
-import { writeAscii, writeFloat, writeUint } from "./numbers.ts";
+import { writeAscii, writeUint } from "./numbers.ts";
 import {
   BOOLEAN,
   COMPUTED,
@@ -120,7 +121,8 @@ class SqlRows implements RowWriter<AnalyticsRecord> {
         o = this.times.write(to, o, table, row, this.leaves[c]!);
         if (quote !== 0) out[o++] = quote;
       } else if (op === FLOAT) {
-        const value = p === 0 ? 0 : numberOf(table, row, this.leaves[c]!);
+        const plain = bytes[p] === 0xcb && !protobuf;
+        const value = p === 0 ? 0 : plain ? from.getFloat64(p + 1) : numberOf(table, row, this.leaves[c]!);
         // Databases know what is no finite number by its name, which is a text.
         const name = quote !== 0 && !Number.isFinite(value);
         if (name) out[o++] = quote;

@@ -114,6 +114,11 @@ function getter(leaf: Leaf): (this: RecordView) => unknown {
         this.home.scope.check();
         return numberOf(this.home.table, this.row, leaf);
       };
+    case "boolean":
+      return function () {
+        this.home.scope.check();
+        return numberOf(this.home.table, this.row, leaf) !== 0;
+      };
     default:
       return function () {
         this.home.scope.check();

@@ -38,6 +38,8 @@ interface Kind {
 }
 
 const DEFAULT_ROWS = 1000;
+/** Several chunks a call: one of its own costs as much as some hundred rows, and SQLite a transaction. */
+const BATCH = { records: 4000, bytes: 6 << 20, linger: 0 };
 
 /** How long what was written is remembered. */
 const REMEMBERED_SECONDS = 3 * 86_400;
@@ -70,6 +72,7 @@ const sql = defineSink({
   type: "sql",
   config: Settings,
   decodes: false,
+  batch: BATCH,
   open: (context) =>
     open({ columns: RECORD, indexed: INDEXED, takes: ({ isMcp }) => !isMcp }, "tyk_analytics", context),
   check: ({ config }) => checkDatabase(config, "tyk_analytics"),
@@ -78,6 +81,7 @@ const sql = defineSink({
 const graph = defineSink({
   type: "sql-graph",
   config: withTable("tyk_analytics_graph", "GRAPH_SQL_META"),
+  batch: BATCH,
   open: (context) =>
     open({ columns: GRAPH, indexed: [], takes: ({ isGraphql }) => isGraphql }, context.config.table_name, context),
   check: ({ config }) => checkDatabase(config, config.table_name),
@@ -86,6 +90,7 @@ const graph = defineSink({
 const mcp = defineSink({
   type: "sql-mcp",
   config: withTable("tyk_analytics_mcp", "MCP_SQL_META"),
+  batch: BATCH,
   open: (context) =>
     open({ columns: MCP, indexed: [], takes: ({ isMcp }) => isMcp }, context.config.table_name, context),
   check: ({ config }) => checkDatabase(config, config.table_name),

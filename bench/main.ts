@@ -17,6 +17,7 @@ import { plugins } from "./scenarios/plugins.ts";
 import { prometheus } from "./scenarios/prometheus.ts";
 import { sql } from "./scenarios/sql.ts";
 import { start } from "./scenarios/start.ts";
+import { together } from "./scenarios/together.ts";
 import { topology } from "./scenarios/topology.ts";
 import { type Figure, printFigures } from "./table.ts";
 
@@ -26,6 +27,7 @@ const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
   prometheus,
   sql,
   aggregate,
+  together,
   memory,
   start,
   latency,

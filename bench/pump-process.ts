@@ -10,7 +10,7 @@ import { realParts } from "../core/cli/wiring.ts";
 import { loadConfig } from "../core/config/load.ts";
 import type { Order, Report, SinkReport } from "./pump.ts";
 
-const LOOK_MS = 10;
+const LOOK_MS = 25;
 
 const { conf, lockFile, records, expect } = JSON.parse(process.argv[2]!) as Order;
 // The parent is gone.

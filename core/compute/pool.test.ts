@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { analyticsSchema, createScanner, textOf } from "@sluice/sdk/record";
+import { NO_PREPARATION } from "@sluice/sdk/testing";
 import Sqlite from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BatchRequest } from "../demo/batch.ts";
@@ -51,6 +52,25 @@ test("what it makes are the gateway's records", async () => {
     expect(record.length).toBeGreaterThan(800);
     expect(record.length).toBeLessThan(1300);
   }
+});
+
+test("records by their fields: as they are, as a sink gets them, and without what is personal", async () => {
+  const records = [...(await compute.generate({ ...request, count: 2 })), Buffer.from("no record")];
+  const plain = { wire: "msgpack", prepare: null, redact: false, records } as const;
+  const [first, second, none] = await compute.decode(plain);
+  expect(none).toEqual({ taken: false, record: null });
+  expect(first).toMatchObject({ taken: true, record: { org_id: "org1", api_id: "api1", raw_request: "Qk9EWSBEQVRB" } });
+  const code = Number(first!.record!.response_code);
+  const filters = { ...NO_PREPARATION.filters, skipResponseCodes: [code] };
+  const prepare = { ...NO_PREPARATION, omit: true, ignore: ["host"], filters };
+  const prepared = await compute.decode({ ...plain, prepare });
+  expect(prepared[0]).toMatchObject({ taken: false, record: { raw_request: "", host: "" } });
+  expect(prepared[1]!.taken).toBe(second!.record!.response_code !== code);
+  const [redacted] = await compute.decode({ ...plain, redact: true });
+  for (const name of ["api_key", "raw_request", "ip_address", "tags", "geo"]) {
+    expect(redacted!.record![name], name).toBeOneOf(["***", "", null]);
+  }
+  expect(redacted!.record!.api_id).toBe("api1");
 });
 
 describe("answers from a file of SQLite", () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ import type { LogFormat } from "../logging/format.ts";
 import type { Status } from "../supervisor/status.ts";
 import { DAEMON_ERROR_CODES, DaemonError } from "./errors.ts";
 import type { DaemonLog } from "./state.ts";
-import { lastWords } from "./words.ts";
+import { lastWords, wordsOf } from "./words.ts";
 
 const COMMAND = fileURLToPath(new URL("../cli/sluice.js", import.meta.url));
 const LOOK_MS = 50;
@@ -55,10 +55,10 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     return await ready(child, options);
   } catch (error) {
     if (!(error instanceof Ended)) throw error;
-    const said = lastWords(words);
+    // Its own under this name once it had the lock.
+    const said = lastWords(existsSync(words) ? words : wordsOf(instance));
     throw said.length === 0 ? error : new DaemonError(error.code, said.join("\n"));
   } finally {
-    // It is the daemon's own once that has the lock.
     rmSync(words, { force: true });
   }
 }

@@ -1,7 +1,4 @@
 import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
-
-const LOOK_MS = 30;
 
 /** A process as nothing else can be taken for it: the system gives numbers of processes again. */
 export interface ProcessIdentity {
@@ -24,16 +21,6 @@ export function isAlive({ pid, began }: ProcessIdentity): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-}
-
-/** Resolves with true when it is gone, with false when it is not by then. */
-export async function waitUntilGone(identity: ProcessIdentity, ms: number): Promise<boolean> {
-  const until = performance.now() + ms;
-  while (isAlive(identity)) {
-    if (performance.now() > until) return false;
-    await sleep(LOOK_MS);
-  }
-  return true;
 }
 
 /** Fields 3 and 22 of proc_pid_stat(5): the state, and the start in ticks since the system began. */

@@ -82,24 +82,22 @@ function readLines(fd: number, at: number): Buffer {
   return whole.length === 0 && data.length === BLOCK ? data : whole;
 }
 
+/** What the last `count` lines begin with; a line end begins a line unless the file ends there. */
 function readEnd(fd: number, count: number): { text: Buffer; lines: number } {
+  const { size } = fstatSync(fd);
   const parts: Buffer[] = [];
   let lines = 0;
-  for (let end = fstatSync(fd).size; end > 0; ) {
+  for (let end = size; end > 0; ) {
     const start = Math.max(0, end - BLOCK);
     const block = Buffer.alloc(end - start);
     readSync(fd, block, 0, block.length, start);
     for (let at = block.length - 1; at >= 0; at--) {
-      if (block[at] !== NEWLINE) continue;
-      // The last line's own end begins no line.
-      if (lines === count && (parts.length > 0 || at < block.length - 1)) {
-        parts.unshift(block.subarray(at + 1));
-        return { text: Buffer.concat(parts), lines };
-      }
-      lines++;
+      if (block[at] !== NEWLINE || start + at === size - 1 || ++lines < count) continue;
+      parts.unshift(block.subarray(at + 1));
+      return { text: Buffer.concat(parts), lines };
     }
     parts.unshift(block);
     end = start;
   }
-  return { text: Buffer.concat(parts), lines };
+  return { text: Buffer.concat(parts), lines: size === 0 ? 0 : lines + 1 };
 }

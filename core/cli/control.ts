@@ -1,7 +1,11 @@
+import { createCompute } from "../compute/pool.ts";
 import type { Control } from "../control/control.ts";
+import { createDeadLetters } from "../control/dead-letters.ts";
 import { ControlError } from "../control/errors.ts";
 import { instanceOf } from "../control/instance.ts";
 import { type ControlParts, createControl } from "../control/local.ts";
+import { type ControlSocket, serveControl } from "../control/socket.ts";
+import type { DeliveryLog } from "../log/log.ts";
 import type { Logger } from "../logging/logger.ts";
 
 export interface ServedControl {
@@ -9,15 +13,29 @@ export interface ServedControl {
   close(): Promise<void>;
 }
 
+/** Of the pool of threads for what is asked. */
+const IDLE_MS = 10_000;
+
 /** Serves what can be asked of a pump on the socket of its instance; a pump that cannot, or another has it, runs without. */
-export async function openControl(parts: ControlParts, logger: Logger): Promise<ServedControl> {
-  const control = createControl(parts);
+export async function openControl(
+  { log, ...parts }: Omit<ControlParts, "letters"> & { log: DeliveryLog },
+  logger: Logger,
+): Promise<ServedControl> {
+  const compute = createCompute({ idleMs: IDLE_MS });
+  const letters = createDeadLetters({ lists: log.lists, compute });
+  const control = createControl({ ...parts, letters });
+  let socket: ControlSocket | null = null;
   try {
-    const { serveControl } = await import("../control/socket.ts");
-    return { control, ...(await serveControl(control, instanceOf(parts.configuration), logger)) };
+    socket = await serveControl(control, instanceOf(parts.configuration), logger);
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     logger.warn(`Commands cannot reach this pump: ${error.message}`, { code: error.code, error: error.cause });
-    return { control, close: async () => {} };
   }
+  return {
+    control,
+    async close() {
+      await socket?.close();
+      await compute.close();
+    },
+  };
 }

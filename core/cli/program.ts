@@ -6,6 +6,7 @@ import type { ConsoleOptions } from "./console.ts";
 import { addDaemonCommands } from "./daemon.ts";
 import { EXIT } from "./errors.ts";
 import { addLookCommands } from "./look.ts";
+import { addOperateCommands } from "./operate.ts";
 import { conf, cut, once, positive } from "./options.ts";
 import { addPluginCommands } from "./plugin.ts";
 import type { SinksOptions } from "./sinks.ts";
@@ -95,6 +96,7 @@ function createProgram(done: (code: number) => void): Command {
     done(await console(options));
   });
   addLookCommands(program, done);
+  addOperateCommands(program, done);
   addSinksCommands(program, done);
   addPluginCommands(program, done);
   return program;

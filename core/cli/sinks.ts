@@ -1,13 +1,12 @@
-import { createInterface } from "node:readline/promises";
 import type { Config } from "../config/config.ts";
 import type { DeliveryLog, KnownSink } from "../log/log.ts";
 import { openSpool, type Spool } from "../log/spool.ts";
-import { loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
 import { CommandError, EXIT } from "./errors.ts";
 import { formatCount, formatDuration, formatTable, plain } from "./format.ts";
 import type { Parts } from "./parts.ts";
 import { say } from "./plugin-folder.ts";
 import { realParts } from "./wiring.ts";
+import { configOf, consent, withLog } from "./with-log.ts";
 
 export interface SinksOptions {
   conf?: string;
@@ -135,50 +134,6 @@ function unused(known: readonly KnownSink[], name: string): KnownSink {
     );
   }
   return sink;
-}
-
-/** Throws where nobody agrees. */
-async function consent(question: string, { yes }: SinksOptions): Promise<void> {
-  if (yes) return;
-  if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    throw new CommandError(`${question} Without a terminal, say so with --yes.`);
-  }
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    if (/^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim())) return;
-  } finally {
-    lines.close();
-  }
-  throw new CommandError("Nothing was changed.");
-}
-
-async function configOf({ conf }: SinksOptions): Promise<Config> {
-  const loaded = await readConfiguration({ conf });
-  const logger = loggerFor(
-    { ...loaded.config, logging: { level: "error", format: "text" } },
-    { secrets: loaded.hidden },
-  );
-  const starts = reportProblems(loaded, logger);
-  logger.flush();
-  if (!starts) throw new CommandError("The configuration cannot be used: see the errors above.");
-  return loaded.config;
-}
-
-async function withLog(
-  options: SinksOptions,
-  parts: Parts,
-  work: (log: DeliveryLog, config: Config) => Promise<number>,
-): Promise<number> {
-  const config = await configOf(options);
-  const logger = loggerFor(config);
-  const log = await parts.createLog(config, logger);
-  try {
-    // None: a look must not make a sink.
-    await log.open([]);
-    return await work(log, config);
-  } finally {
-    await log.close();
-  }
 }
 
 function spoolOf({ log }: Config): Spool | null {

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from "node:http";
 import { createInterface } from "node:readline";
 import type { Status } from "../supervisor/status.ts";
-import type { About, Letters, Reloaded, Tapped } from "./control.ts";
+import type { About, Letters, Reloaded, Replayed, Tapped } from "./control.ts";
 import { CONTROL_ERROR_CODES, ControlError, type ControlErrorCode } from "./errors.ts";
 import type { LetterFilter, LetterSummary, LetterView } from "./letters.ts";
 import type { Comparison, Profile } from "./profile.ts";
@@ -39,8 +39,8 @@ export function controlClient(options: ClientOptions): ControlClient {
     return (await readJson(response, options)) as T;
   };
   const of = (sink: string) => `/v1/sinks/${encodeURIComponent(sink)}`;
-  const count = async (path: string, body: LetterFilter) =>
-    (await ask<{ records: number }>("POST", path, { body, patienceMs: 10 * PATIENCE_MS })).records;
+  const change = <T>(what: "replay" | "drop", body: LetterFilter) =>
+    ask<T>("POST", `/v1/letters/${what}`, { body, patienceMs: 10 * PATIENCE_MS });
   return {
     about: () => ask("GET", "/v1/about"),
     status: () => ask("GET", "/v1/status"),
@@ -63,8 +63,8 @@ export function controlClient(options: ClientOptions): ControlClient {
       list: (filter) =>
         ask<LetterSummary>("GET", `/v1/letters?${parameters(filter)}`, { patienceMs: 10 * PATIENCE_MS }),
       show: (id, redact) => ask<LetterView>("GET", `/v1/letters/${encodeURIComponent(id)}?redact=${redact}`),
-      replay: (filter) => count("/v1/letters/replay", filter),
-      drop: (filter) => count("/v1/letters/drop", filter),
+      replay: (filter) => change<Replayed>("replay", filter),
+      drop: async (filter) => (await change<{ records: number }>("drop", filter)).records,
     },
   };
 }

@@ -28,9 +28,17 @@ export interface Control {
 export interface Letters {
   list(filter: LetterFilter): Promise<LetterSummary>;
   show(id: string, redact: boolean): Promise<LetterView>;
-  /** Gives them to their sink, and to it only; each is deleted once delivered. How many were taken up. */
-  replay(filter: LetterFilter): Promise<number>;
+  /** Gives them to their sink, and to it only; each is deleted once delivered. */
+  replay(filter: LetterFilter): Promise<Replayed>;
+  /** How many there were. */
   drop(filter: LetterFilter): Promise<number>;
+}
+
+export interface Replayed {
+  /** Taken up: on their way to their sink. */
+  records: number;
+  /** Left where they are, and why. */
+  skipped: { reason: string; letters: number }[];
 }
 
 export interface About {

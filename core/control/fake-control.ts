@@ -56,7 +56,7 @@ export function fakeControl(change: Partial<Control> = {}): { control: Control; 
     letters: {
       async list(filter) {
         note("list", filter);
-        return { letters: [FAKE_LETTER], more: null, totals: [] };
+        return { letters: [FAKE_LETTER], more: null, totals: [], records: 1, bytes: 40 };
       },
       async show(id, redact) {
         note("show", id, redact);
@@ -64,7 +64,7 @@ export function fakeControl(change: Partial<Control> = {}): { control: Control; 
       },
       async replay(filter) {
         note("replay", filter);
-        return 1;
+        return { records: 1, skipped: [] };
       },
       async drop(filter) {
         note("drop", filter);

@@ -18,7 +18,10 @@ export interface LetterSummary {
   letters: Letter[];
   /** To be given as `after`; null: there are no more. */
   more: string | null;
-  /** Of all that the filter lets through, whatever the page; the largest first. */
+  /** Of all that the filter lets through, whatever the page. */
+  records: number;
+  bytes: number;
+  /** Of these by sink and reason, the most first; at most 100. */
   totals: { sink: string; reason: string; records: number; bytes: number }[];
 }
 

@@ -1,7 +1,6 @@
-import type { DeliveryLog } from "../log/log.ts";
 import type { Crew } from "../supervisor/crew.ts";
 import type { Status } from "../supervisor/status.ts";
-import type { Control } from "./control.ts";
+import type { Control, Letters } from "./control.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "./errors.ts";
 import { createProfiler } from "./profiler.ts";
 
@@ -14,12 +13,12 @@ export interface ControlParts {
   /** Undefined: this pump cannot. */
   reload?: Control["reload"] | undefined;
   stop(): void;
-  log: DeliveryLog;
+  letters: Letters;
 }
 
 /** The control interface of the pump in this process. */
 export function createControl(parts: ControlParts): Control {
-  const { version, configuration, status, stop } = parts;
+  const { version, configuration, status, stop, letters } = parts;
   const startedAt = Date.now();
   const crewOf = (sink: string) => {
     const crew = parts.crew(sink);
@@ -46,12 +45,7 @@ export function createControl(parts: ControlParts): Control {
     tap() {
       throw notPossible("Not yet.");
     },
-    letters: {
-      list: () => Promise.reject(notPossible("Not yet.")),
-      show: () => Promise.reject(notPossible("Not yet.")),
-      replay: () => Promise.reject(notPossible("Not yet.")),
-      drop: () => Promise.reject(notPossible("Not yet.")),
-    },
+    letters,
   };
 }
 

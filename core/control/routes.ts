@@ -79,7 +79,7 @@ export function controlRoutes(control: Control, logger: Pick<Logger, "error">): 
     return c.json(await control.letters.show(c.req.param("id"), flag(c.req.query(), "redact")));
   });
   app.post("/v1/letters/replay", async (c) => {
-    return c.json({ records: await control.letters.replay(readFilterBody(await c.req.text())) });
+    return c.json(await control.letters.replay(readFilterBody(await c.req.text())));
   });
   app.post("/v1/letters/drop", async (c) => {
     return c.json({ records: await control.letters.drop(readFilterBody(await c.req.text())) });

@@ -96,10 +96,10 @@ test("the client asks all that a pump can be asked", async () => {
   expect(await client.profile("csv", 2, true)).toEqual({ sink: "csv" });
   expect(await client.profileAll(3)).toEqual({ sinks: [] });
   expect(await client.letters.list({ sink: "csv", reason: "a&b", since: 1, until: 2, limit: 3 })).toEqual({
-    ...{ letters: [FAKE_LETTER], more: null, totals: [] },
+    ...{ letters: [FAKE_LETTER], more: null, totals: [], records: 1, bytes: 40 },
   });
   expect(await client.letters.show(FAKE_LETTER.id, true)).toMatchObject({ id: FAKE_LETTER.id });
-  expect(await client.letters.replay({ ids: [FAKE_LETTER.id] })).toBe(1);
+  expect(await client.letters.replay({ ids: [FAKE_LETTER.id] })).toEqual({ records: 1, skipped: [] });
   expect(await client.letters.drop({})).toBe(2);
   expect(asked).toEqual([
     ["suspend", "csv"],

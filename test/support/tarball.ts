@@ -14,6 +14,10 @@ export interface TarEntry {
 
 /** A gzipped tar of these entries, in this order. */
 export function tarball(entries: readonly TarEntry[]): Buffer {
+  return gzipSync(tarOf(entries), { level: 1 });
+}
+
+export function tarOf(entries: readonly TarEntry[]): Buffer {
   const blocks = entries.flatMap(({ path, content = "", kind = "0", target = "" }) => {
     const body = Buffer.from(content as string);
     const head = Buffer.alloc(512);
@@ -29,7 +33,7 @@ export function tarball(entries: readonly TarEntry[]): Buffer {
     head.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
     return [head, body, Buffer.alloc((512 - (body.length % 512)) % 512)];
   });
-  return gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)]), { level: 1 });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
 /** The package in `folder` as npm would pack it, without what lies below the folders in `without`. */

@@ -96,12 +96,18 @@ export async function useSluice(conf: PumpConf): Promise<SluiceProcess> {
 export async function useSluiceWith(
   redis: { host: string; port: number },
   sinks: { [name: string]: TestSink },
-  more: { folder?: string; delivery?: Partial<Config["delivery"]>; stopMs?: number; backlog?: BacklogConfig } = {},
+  more: {
+    folder?: string;
+    delivery?: Partial<Config["delivery"]>;
+    stopMs?: number;
+    backlog?: BacklogConfig;
+    cluster?: boolean;
+  } = {},
 ): Promise<SluiceProcess> {
   const folder = more.folder ?? useFolder();
   const config: Config = {
     ...testConfig(folder, sinks, { leaseMs: LEASE_MS, ...more.delivery }),
-    log: redisLogConfig(redis, more.backlog && { backlog: more.backlog }),
+    log: redisLogConfig(redis, { cluster: more.cluster ?? false, ...(more.backlog && { backlog: more.backlog }) }),
     health: { host: "127.0.0.1", port: await freePort(), endpoint: "health" },
     stopMs: more.stopMs ?? 5000,
   };

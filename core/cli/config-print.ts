@@ -28,7 +28,8 @@ export async function configPrint(options: ConfigPrintOptions): Promise<number> 
   return stopsTheStart(problems) ? EXIT.failed : EXIT.ok;
 }
 
-function shownValue({ value, secret }: Setting, hidden: readonly string[]): unknown {
+/** A value as it may be printed. */
+export function shownValue({ value, secret }: Pick<Setting, "value" | "secret">, hidden: readonly string[]): unknown {
   if (secret) return MASK;
   const masked = (_: string, one: unknown) => (typeof one === "string" ? maskSecrets(one, hidden) : one);
   return JSON.parse(JSON.stringify(value, masked));

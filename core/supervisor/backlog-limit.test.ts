@@ -41,7 +41,7 @@ test("a sink that no instance names for a minute is nobody's, said once; named a
   let there = [sink("own", 1), sink("old", 1), sink("elsewhere", 1)];
   const known = new KnownSinks(
     { sinks: async () => there, tidy: async () => 0 },
-    [{ name: "own", fingerprint: "" }],
+    () => [{ name: "own", fingerprint: "" }],
     logger,
   );
   // However long ago it was seen: nobody counts while all stand still.

@@ -6,7 +6,10 @@ const claim = (pace: ClaimPace<string>, chunks: number) => {
 };
 
 test("a backlog is claimed at once until every sink has a few chunks before it, then for half of the time", () => {
-  const pace = new ClaimPace(["fast", "slow"], () => true);
+  const pace = new ClaimPace(
+    () => ["fast", "slow"],
+    () => true,
+  );
   claim(pace, 7);
   expect(pace.pause(3)).toBe(0);
   claim(pace, 1);
@@ -14,7 +17,10 @@ test("a backlog is claimed at once until every sink has a few chunks before it, 
 });
 
 test("the sink that is furthest says how fast: one that takes nothing does not slow it down", () => {
-  const pace = new ClaimPace(["fast", "hangs"], () => true);
+  const pace = new ClaimPace(
+    () => ["fast", "hangs"],
+    () => true,
+  );
   for (let i = 0; i < 100; i++) {
     pace.claimed();
     pace.taken("fast", 1, 1);
@@ -23,12 +29,18 @@ test("the sink that is furthest says how fast: one that takes nothing does not s
 });
 
 test("sinks that do not work are not claimed for in a hurry", () => {
-  const pace = new ClaimPace(["suspended"], () => false);
+  const pace = new ClaimPace(
+    () => ["suspended"],
+    () => false,
+  );
   expect(pace.pause(3)).toBe(3);
 });
 
 test("a sink that got less than it asked for has nothing before it, whoever took it", () => {
-  const pace = new ClaimPace(["sink"], () => true);
+  const pace = new ClaimPace(
+    () => ["sink"],
+    () => true,
+  );
   claim(pace, 20);
   pace.taken("sink", 1, 2);
   expect(pace.pause(3)).toBe(0);

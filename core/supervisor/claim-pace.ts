@@ -7,18 +7,18 @@ const LEAD = 8;
  * of all of them, for half of the time at most: the gateway needs its Redis too.
  */
 export class ClaimPace<S> {
-  readonly #sinks: readonly S[];
+  readonly #sinks: () => readonly S[];
   readonly #works: (sink: S) => boolean;
   /** Claimed here and not yet taken, as far as known: other instances claim and take too. */
   readonly #lead = new Map<S, number>();
 
-  constructor(sinks: readonly S[], works: (sink: S) => boolean) {
+  constructor(sinks: () => readonly S[], works: (sink: S) => boolean) {
     this.#sinks = sinks;
     this.#works = works;
   }
 
   claimed(): void {
-    for (const sink of this.#sinks) this.#lead.set(sink, this.#leadOf(sink) + 1);
+    for (const sink of this.#sinks()) this.#lead.set(sink, this.#leadOf(sink) + 1);
   }
 
   /** It was given so many chunks of those it asked for; fewer: there are no more. */
@@ -28,7 +28,12 @@ export class ClaimPace<S> {
 
   /** After a claim that took so long, ms. */
   pause(claimMs: number): number {
-    return this.#sinks.some((sink) => this.#works(sink) && this.#leadOf(sink) < LEAD) ? 0 : claimMs;
+    return this.#sinks().some((sink) => this.#works(sink) && this.#leadOf(sink) < LEAD) ? 0 : claimMs;
+  }
+
+  /** It is gone. */
+  forget(sink: S): void {
+    this.#lead.delete(sink);
   }
 
   #leadOf(sink: S): number {

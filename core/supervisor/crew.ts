@@ -277,6 +277,8 @@ export class Crew {
           return limitsFor(ready, sink.timeoutMs, this.#gatherShare);
         },
         opened: (kind) => {
+          // It began before a suspension by hand, which ends it: nothing goes to it.
+          if (this.state === "suspended") return;
           this.kind = kind;
           this.state = "open";
           this.reason = null;

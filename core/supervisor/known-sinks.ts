@@ -8,16 +8,16 @@ const TIDY_MS = 3600_000;
 /** The sinks that the log keeps records for, and which of them nobody configures: their backlog only grows. */
 export class KnownSinks {
   readonly #log: Pick<DeliveryLog, "sinks" | "tidy">;
-  readonly #own: ReadonlySet<string>;
+  readonly #own: () => readonly SinkEntry[];
   readonly #logger: Logger;
   /** Not configured here -> since when it has not been said to be configured elsewhere, ms of the monotonic clock. */
   readonly #absent = new Map<string, { seen: number; since: number; lists: readonly string[] }>();
   #orphans: string[] = [];
   #tidyAt = 0;
 
-  constructor(log: Pick<DeliveryLog, "sinks" | "tidy">, entries: readonly SinkEntry[], logger: Logger) {
+  constructor(log: Pick<DeliveryLog, "sinks" | "tidy">, own: () => readonly SinkEntry[], logger: Logger) {
     this.#log = log;
-    this.#own = new Set(entries.map(({ name }) => name));
+    this.#own = own;
     this.#logger = logger;
   }
 
@@ -32,7 +32,8 @@ export class KnownSinks {
   }
 
   async look(now = performance.now()): Promise<void> {
-    const foreign = (await this.#log.sinks()).filter(({ name }) => !this.#own.has(name));
+    const own = new Set(this.#own().map(({ name }) => name));
+    const foreign = (await this.#log.sinks()).filter(({ name }) => !own.has(name));
     const names = new Set(foreign.map(({ name }) => name));
     for (const name of this.#absent.keys()) if (!names.has(name)) this.#absent.delete(name);
     for (const { name, seen, lists } of foreign) {

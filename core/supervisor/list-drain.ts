@@ -22,7 +22,7 @@ const NO_LAG: SinkStatus["lag"] = { chunks: 0, records: 0, oldestMs: 0 };
 /** Drains one list of the gateway: claims chunks, deals them out to the sinks that have credit, keeps their leases, sweeps. */
 export class ListDrain {
   readonly list: ListLog;
-  readonly sinks: readonly Sink[];
+  readonly #sinks: () => readonly Sink[];
   readonly #leaseMs: number;
   readonly #pollMs: number;
   readonly #logger: Logger;
@@ -37,11 +37,13 @@ export class ListDrain {
   readonly #sure = new Set<Sink>();
   /** Sinks for which chunks of the dead are to be looked for. */
   readonly #overdue = new Set<Sink>();
+  /** Sinks that are being stopped: they take nothing more, and keep their leases until they have left. */
+  readonly #leaving = new Set<Sink>();
   /** Sinks that are to take nothing of this list: their spool feeds them. */
   readonly #excluded = new Set<Sink>();
   readonly #hungry: () => void;
   readonly #pace: ClaimPace<Sink>;
-  #taking = false;
+  #busy = false;
   #takeAgain = false;
   #stopped = false;
   #ended = false;
@@ -54,16 +56,17 @@ export class ListDrain {
   /** Taken by all sinks since the last sweep. */
   #taken = 0;
 
+  /** `sinks`: those that read this list; while there are none it is left alone. */
   constructor(
     list: ListLog,
-    sinks: readonly Sink[],
+    sinks: () => readonly Sink[],
     pace: { leaseMs: number; pollMs: number },
     logger: Logger,
     troubles: Troubles,
     hungry: () => void,
   ) {
     this.list = list;
-    this.sinks = sinks;
+    this.#sinks = sinks;
     this.#pace = new ClaimPace(sinks, ({ takes }) => takes);
     this.#leaseMs = pace.leaseMs;
     this.#pollMs = pace.pollMs;
@@ -72,11 +75,36 @@ export class ListDrain {
     this.#hungry = hungry;
   }
 
+  get sinks(): readonly Sink[] {
+    return this.#sinks();
+  }
+
+  /** It reads this list from now on: there may be chunks for it, also some that another life of it gave back. */
+  join(sink: Sink): void {
+    this.#more.add(sink);
+    this.#overdue.add(sink);
+    this.#hungry();
+  }
+
+  /** It takes nothing more. Its leases are kept until `forget`. */
+  leave(sink: Sink): void {
+    this.#leaving.add(sink);
+    for (const set of [this.#more, this.#sure, this.#overdue]) set.delete(sink);
+  }
+
+  /** It has stopped. */
+  forget(sink: Sink): void {
+    this.#leaving.delete(sink);
+    this.#excluded.delete(sink);
+    this.#lag.delete(sink);
+    this.#pace.forget(sink);
+  }
+
   start(): void {
     void this.#claimLoop();
     this.#repeat(this.#leaseMs / 4, () => this.renew());
     this.#repeat(this.#leaseMs / 4, async () => {
-      for (const sink of this.sinks) this.#overdue.add(sink);
+      for (const sink of this.#taking()) this.#overdue.add(sink);
       this.#hungry();
     });
     this.#repeat(SWEEP_MS, async () => {
@@ -105,14 +133,14 @@ export class ListDrain {
   /** It is this list's turn: some sink may have credit. */
   take(): void {
     this.#takeAgain = true;
-    if (this.#taking || this.#more.size + this.#overdue.size === 0) return;
-    this.#taking = true;
+    if (this.#busy || this.#more.size + this.#overdue.size === 0) return;
+    this.#busy = true;
     void (async () => {
       while (this.#takeAgain && !this.#stopped) {
         this.#takeAgain = false;
         await Promise.all([this.#takeOnce(), this.#takeOver()]);
       }
-      this.#taking = false;
+      this.#busy = false;
     })();
   }
 
@@ -175,6 +203,7 @@ export class ListDrain {
   /** Deletes what all sinks are done with. */
   async sweep(): Promise<void> {
     this.#taken = 0;
+    if (this.sinks.length === 0) return;
     this.#sweeping ??= this.list.sweep().finally(() => {
       this.#sweeping = null;
     });
@@ -183,6 +212,10 @@ export class ListDrain {
 
   async #claimLoop(): Promise<void> {
     while (!this.#stopped) {
+      if (this.sinks.length === 0) {
+        await this.#sleep(SLOW_POLL_MS);
+        continue;
+      }
       const began = performance.now();
       let pause = this.#awake() ? this.#pollMs : Math.max(this.#pollMs, SLOW_POLL_MS);
       let claimed = 0;
@@ -202,7 +235,7 @@ export class ListDrain {
         pause = ERROR_PAUSE_MS;
       }
       // Other instances claim too: there may be chunks whether or not this claim found any.
-      for (const sink of this.sinks) {
+      for (const sink of this.#taking()) {
         this.#more.add(sink);
         if (claimed > 0) this.#sure.add(sink);
       }
@@ -210,6 +243,11 @@ export class ListDrain {
       // A timer would take a millisecond, and claim no faster than that.
       await (pause > 0 ? this.#sleep(pause) : new Promise((resolve) => setImmediate(resolve)));
     }
+  }
+
+  /** Sinks that are not about to leave. */
+  #taking(): readonly Sink[] {
+    return this.#leaving.size === 0 ? this.sinks : this.sinks.filter((sink) => !this.#leaving.has(sink));
   }
 
   async #takeOnce(): Promise<void> {
@@ -238,7 +276,7 @@ export class ListDrain {
       const refs = taken[i]!;
       if (refs.length > 0) this.#activeAt = performance.now();
       this.#taken += refs.length;
-      if (refs.length === chunks && !this.#stopped) {
+      if (refs.length === chunks && !this.#stopped && !this.#leaving.has(sink)) {
         this.#more.add(sink);
         this.#sure.add(sink);
         this.#takeAgain = true;

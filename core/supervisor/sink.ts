@@ -48,6 +48,7 @@ export class Sink {
   /** When an actor last gave something back, or began with empty hands. */
   #movedAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
+  #stopping: Promise<number> | null = null;
   readonly #latency = new Latency();
   readonly #totals = {
     delivered: 0,
@@ -257,8 +258,13 @@ export class Sink {
     }
   }
 
-  /** No further piece goes out; calls in flight may finish until the deadlines. */
-  async stop(drainUntil: number, closeUntil: number): Promise<number> {
+  /** No further piece goes out; calls in flight may finish until the deadlines, those of the first call. Records handed back. */
+  stop(drainUntil: number, closeUntil: number): Promise<number> {
+    this.#stopping ??= this.#stop(drainUntil, closeUntil);
+    return this.#stopping;
+  }
+
+  async #stop(drainUntil: number, closeUntil: number): Promise<number> {
     this.#stopped = true;
     this.#feeder.stop();
     await this.crew.stop("stop", drainUntil, closeUntil);

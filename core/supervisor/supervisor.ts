@@ -1,4 +1,5 @@
-import type { Config } from "../config/config.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Config, SinkConfig } from "../config/config.ts";
 import { kindOf } from "../log/keys.ts";
 import type { DeliveryLog, ListLog, SinkEntry } from "../log/log.ts";
 import { openSpool, type SpoolList } from "../log/spool.ts";
@@ -8,7 +9,7 @@ import { ChunkReader } from "./chunk-reader.ts";
 import type { Crew, Spawn } from "./crew.ts";
 import { KnownSinks } from "./known-sinks.ts";
 import { ListDrain } from "./list-drain.ts";
-import { Sink } from "./sink.ts";
+import { Sink, type SinkHooks } from "./sink.ts";
 import { SlabPool } from "./slabs.ts";
 import { startInTurns } from "./start-in-turns.ts";
 import type { SinkBacklog, SinkStatus, Status } from "./status.ts";
@@ -34,6 +35,8 @@ const TRIM_MS = 5000;
 const REOPEN_MS = 1000;
 /** Of the time for a stop, what closing and handing back may take. */
 const CLOSE_SHARE = 0.12;
+/** What a sink that is replaced or removed may take for the calls in flight, and to close. */
+const LEAVE_MS = 12_000;
 
 export interface Supervisor {
   /** Resolves when the first actors are starting and the drain runs, whether or not the log can be reached yet. */
@@ -47,8 +50,21 @@ export interface Supervisor {
   probe(sink: string): void;
   /** Measures lag and backlog now. */
   measure(): Promise<void>;
+  /**
+   * Runs these sinks from now on: stops, replaces and starts those that differ, and leaves the others alone. One that is
+   * replaced has closed before its successor opens. One change at a time; a stop ends it.
+   */
+  change(sinks: readonly SinkConfig[]): Promise<SinkChanges>;
   /** The actors of a sink; undefined: there is no such sink. */
   crew(sink: string): Crew | undefined;
+}
+
+/** Names of sinks. */
+export interface SinkChanges {
+  started: string[];
+  stopped: string[];
+  replaced: string[];
+  unchanged: string[];
 }
 
 /** Owns the drain: takes records from the log and feeds them to the actors. Decodes nothing, runs no plugin. */
@@ -70,40 +86,32 @@ export function createSupervisor(parts: {
     (list) => readersOf(list).filter(({ follows }) => follows).length,
   );
   const startedAt = Date.now();
-  const entries: SinkEntry[] = config.sinks.map(({ name, fingerprint, reads }) => ({ name, fingerprint, reads }));
+  let entries = entriesOf(config.sinks);
   const timers: NodeJS.Timeout[] = [];
-  const ends: (() => void)[] = [];
   let backlog = { bytes: 0, records: 0 };
   const troubles = new Troubles(logger);
+  let opened = false;
   let stopping = false;
   const hungry = inTurns(() => drains);
 
-  const sinks = config.sinks.map(
-    (sink) =>
-      new Sink(
-        sink,
-        delivery,
-        reader,
-        logger,
-        {
-          hungry,
-          renew: (list) => drains.find((drain) => drain.list === list)?.renewSoon(),
-          late: (list, chunk) => {
-            spoolLists
-              .get(list)
-              ?.delivered(sink.name, chunk)
-              .catch((error) => failed(error));
-          },
-        },
-        spawn,
-      ),
-  );
-  const readersOf = ({ wire }: ListLog) => sinks.filter(({ config }) => config.reads === kindOf(wire));
-  function drainOf(list: ListLog): ListDrain {
-    return new ListDrain(list, readersOf(list), delivery, logger, troubles, hungry);
+  function newSink(sink: SinkConfig): Sink {
+    const hooks: SinkHooks = {
+      hungry,
+      renew: (list) => drains.find((drain) => drain.list === list)?.renewSoon(),
+      late: (list, chunk) => {
+        spoolLists
+          .get(list)
+          ?.delivered(sink.name, chunk)
+          .catch((error) => failed(error));
+      },
+    };
+    return new Sink(sink, delivery, reader, logger, hooks, spawn);
   }
-  // A list that no sink reads is left alone.
-  const listDrains = log.lists.filter((list) => readersOf(list).length > 0).map(drainOf);
+  /** Also those that are being stopped. */
+  let sinks = config.sinks.map(newSink);
+  const readersOf = ({ wire }: ListLog) => sinks.filter(({ config }) => config.reads === kindOf(wire));
+  const drainOf = (list: ListLog) => new ListDrain(list, () => readersOf(list), delivery, logger, troubles, hungry);
+  const listDrains = log.lists.map(drainOf);
   const limits = config.log.engine === "redis" ? config.log.backlog : undefined;
   const spool = limits?.spool ? openSpool(limits.spool) : null;
   // What is on disk is drained as lists of its own.
@@ -111,7 +119,7 @@ export function createSupervisor(parts: {
     spool === null ? [] : listDrains.map(({ list }) => [list, spool.list(list, delivery.leaseMs)]),
   );
   const spoolDrains = [...spoolLists.values()].map(drainOf);
-  const known = new KnownSinks(log, entries, logger);
+  const known = new KnownSinks(log, () => entries, logger);
   const tiers = limits
     ? new Tiers({
         ...{ log, config: limits, drains: listDrains, sinks, spool, logger },
@@ -120,6 +128,15 @@ export function createSupervisor(parts: {
     : null;
   const drains = [...listDrains, ...spoolDrains];
   const failed = (error: unknown) => troubles.failed(LOG, error);
+
+  const register = async () => {
+    const entriesNow = entries.map((entry) => ({ ...entry, ...(spool && { spools: spool.published(entry.name) }) }));
+    await log.register(entriesNow);
+    await known.look();
+  };
+  // A Redis that is full refuses it while delivery goes on: that is no reason not to be ready.
+  const tryToRegister = () =>
+    register().catch((error) => logger.warn("the sinks could not be registered in the log", { error }));
 
   const openLog = async (): Promise<void> => {
     while (!stopping) {
@@ -135,17 +152,10 @@ export function createSupervisor(parts: {
     if (stopping) return;
     tiers?.start();
     for (const drain of drains) drain.start();
-    const register = async () => {
-      const entriesNow = entries.map((entry) => ({ ...entry, ...(spool && { spools: spool.published(entry.name) }) }));
-      await log.register(entriesNow);
-      await known.look();
-    };
-    // A Redis that is full refuses it while delivery goes on: that is no reason not to be ready.
-    const registerSoon = () =>
-      void register().catch((error) => logger.warn("the sinks could not be registered in the log", { error }));
-    registerSoon();
+    opened = true;
+    void tryToRegister();
     timers.push(
-      setInterval(registerSoon, REGISTER_MS),
+      setInterval(() => void tryToRegister(), REGISTER_MS),
       setInterval(() => pool.trim(), TRIM_MS),
       setInterval(async () => {
         try {
@@ -169,19 +179,79 @@ export function createSupervisor(parts: {
     return sum;
   };
 
+  const links = new Map<Sink, () => void>();
+  const begin = (some: readonly Sink[]) => {
+    const crews = some.map(({ crew }) => crew);
+    void startInTurns(crews, () => stopping);
+    for (const sink of some) links.set(sink, followLink(sink, logger));
+  };
+
+  /** Resolves when nothing of it runs or is held any more. */
+  const leave = async (sink: Sink): Promise<void> => {
+    for (const drain of drains) drain.leave(sink);
+    await sink.stop(...deadlines(Math.min(LEAVE_MS, config.stopMs)));
+    for (const drain of drains) drain.forget(sink);
+    tiers?.leave(sink);
+    links.get(sink)?.();
+    links.delete(sink);
+  };
+
+  const join = (sink: Sink) => {
+    tiers?.join(sink);
+    for (const drain of drains) drain.join(sink);
+    begin([sink]);
+  };
+
+  const change = async (wanted: readonly SinkConfig[]): Promise<SinkChanges> => {
+    const running = new Map(sinks.map((sink) => [sink.name, sink]));
+    const differs = (next: SinkConfig) => !isDeepStrictEqual(running.get(next.name)?.config, next);
+    const names = new Set(wanted.map(({ name }) => name));
+    const started = wanted.filter(({ name }) => !running.has(name));
+    const replaced = wanted.filter((next) => running.has(next.name) && differs(next));
+    const stopped = sinks.filter(({ name }) => !names.has(name));
+    entries = entriesOf(wanted);
+    // Before the first chunk is taken for a new one. Else the log is told when it opens.
+    if (opened) await tryToRegister();
+    const order = new Map(wanted.map(({ name }, i) => [name, i]));
+    const put = (next: SinkConfig, former?: Sink) => {
+      if (stopping) return;
+      const sink = newSink(next);
+      if (former?.crew.suspendedByHand) void sink.crew.suspendByHand();
+      sinks = [...sinks, sink].sort((a, b) => (order.get(a.name) ?? 0) - (order.get(b.name) ?? 0));
+      join(sink);
+    };
+    const take = async (sink: Sink) => {
+      await leave(sink);
+      sinks = sinks.filter((one) => one !== sink);
+    };
+    for (const next of started) put(next);
+    await Promise.all([
+      ...stopped.map(take),
+      ...replaced.map(async (next) => {
+        const former = running.get(next.name)!;
+        await take(former);
+        put(next, former);
+      }),
+    ]);
+    const nameOf = ({ name }: { name: string }) => name;
+    return {
+      started: started.map(nameOf),
+      stopped: stopped.map(nameOf),
+      replaced: replaced.map(nameOf),
+      unchanged: wanted.filter((next) => running.has(next.name) && !differs(next)).map(nameOf),
+    };
+  };
+
   return {
+    change: oneAtATime(change),
     async start() {
-      void startInTurns(
-        sinks.map(({ crew }) => crew),
-        () => stopping,
-      );
-      for (const sink of sinks) ends.push(followLink(sink, logger));
+      begin(sinks);
       void openLog();
     },
     status: () => ({
       startedAt,
       logError: troubles.first,
-      lists: listDrains.map((drain) => drain.status()),
+      lists: listDrains.filter((drain) => drain.sinks.length > 0).map((drain) => drain.status()),
       sinks: sinks.map((sink) => sink.status(lagOf(sink), tiers?.of(sink) ?? IN_THE_LOG)),
       backlog: {
         ...backlog,
@@ -194,13 +264,12 @@ export function createSupervisor(parts: {
     async stop(deadlineMs) {
       stopping = true;
       const looked = tiers?.stop();
-      const closeUntil = Date.now() + deadlineMs;
-      const drainUntil = closeUntil - deadlineMs * CLOSE_SHARE;
+      const until = deadlines(deadlineMs);
       for (const drain of drains) drain.stop();
-      const released = await Promise.all(sinks.map((sink) => sink.stop(drainUntil, closeUntil)));
+      const released = await Promise.all(sinks.map((sink) => sink.stop(...until)));
       for (const drain of drains) drain.end();
       for (const timer of timers) clearTimeout(timer);
-      for (const end of ends) end();
+      for (const end of links.values()) end();
       await looked;
       spool?.close();
       await log.close();
@@ -215,6 +284,26 @@ export function createSupervisor(parts: {
       await Promise.all(drains.map((drain) => drain.measure()));
       backlog = await log.usage();
     },
+  };
+}
+
+function entriesOf(sinks: readonly SinkConfig[]): SinkEntry[] {
+  return sinks.map(({ name, fingerprint, reads }) => ({ name, fingerprint, reads }));
+}
+
+/** Until when calls may finish, and until when all must be closed. */
+function deadlines(ms: number): [drainUntil: number, closeUntil: number] {
+  const closeUntil = Date.now() + ms;
+  return [closeUntil - ms * CLOSE_SHARE, closeUntil];
+}
+
+/** Calls wait for each other. */
+function oneAtATime<A, R>(work: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (argument) => {
+    const next = last.then(() => work(argument));
+    last = next.catch(() => {});
+    return next;
   };
 }
 

@@ -37,6 +37,11 @@ interface Account {
   movedAt: number;
 }
 
+function newAccount(): Account {
+  const movedAt = performance.now();
+  return { state: "ok", reason: null, spooled: 0, dropped: 0, summaries: new Map(), delivered: 0, movedAt };
+}
+
 /** What of a sink matters here. */
 export type TierSink = Pick<Sink, "name" | "delivered" | "yield">;
 
@@ -72,7 +77,7 @@ export interface TiersParts {
  */
 export class Tiers {
   readonly #parts: TiersParts;
-  readonly #accounts: Map<TierSink, Account>;
+  readonly #accounts = new Map<TierSink, Account>();
   /** Mean. */
   #recordBytes = 1000;
   #fullness: Fullness = { limit: 0, full: false, excess: 0 };
@@ -89,13 +94,15 @@ export class Tiers {
 
   constructor(parts: TiersParts) {
     this.#parts = parts;
-    const now = performance.now();
-    this.#accounts = new Map(
-      parts.sinks.map((sink): [TierSink, Account] => [
-        sink,
-        { state: "ok", reason: null, spooled: 0, dropped: 0, summaries: new Map(), delivered: 0, movedAt: now },
-      ]),
-    );
+    for (const sink of parts.sinks) this.join(sink);
+  }
+
+  join(sink: TierSink): void {
+    this.#accounts.set(sink, newAccount());
+  }
+
+  leave(sink: TierSink): void {
+    this.#accounts.delete(sink);
   }
 
   start(): void {
@@ -132,7 +139,7 @@ export class Tiers {
   }
 
   of(sink: TierSink): SinkBacklog {
-    const { state, reason, spooled, dropped } = this.#accounts.get(sink)!;
+    const { state, reason, spooled, dropped } = this.#account(sink);
     return { state, reason, waiting: this.#counts.get(sink.name) ?? NOTHING, spooled, dropped };
   }
 
@@ -203,6 +210,11 @@ export class Tiers {
     this.#fullness = fullness(config.maxBytes, memory, bytes);
   }
 
+  /** One that has left meanwhile has nothing that is kept. */
+  #account(sink: TierSink): Account {
+    return this.#accounts.get(sink) ?? newAccount();
+  }
+
   #observe(): void {
     const now = performance.now();
     for (const [sink, account] of this.#accounts) {
@@ -213,7 +225,7 @@ export class Tiers {
   }
 
   #idleMs(sink: TierSink): number {
-    return performance.now() - this.#accounts.get(sink)!.movedAt;
+    return performance.now() - this.#account(sink).movedAt;
   }
 
   #policy(): BacklogConfig["policy"] {
@@ -289,14 +301,14 @@ export class Tiers {
     }
     this.#saidOfSpool = null;
     await list.ack(sink.name, refs);
-    this.#accounts.get(sink)!.spooled += recordsOf(refs);
+    this.#account(sink).spooled += recordsOf(refs);
     this.#count();
     this.#set(sink, "spooling", "it is furthest behind: its records go to this instance's disk");
     return true;
   }
 
   async #drop(sink: TierSink, list: ListLog, refs: readonly ChunkRef[]): Promise<void> {
-    const account = this.#accounts.get(sink)!;
+    const account = this.#account(sink);
     const last = refs.at(-1)!.chunk;
     const before = account.summaries.get(list);
     const records = recordsOf(refs) + (before?.records ?? 0);
@@ -329,7 +341,7 @@ export class Tiers {
   }
 
   #set(sink: TierSink, state: BacklogState, reason: string | null): void {
-    const account = this.#accounts.get(sink)!;
+    const account = this.#account(sink);
     if (account.state === state) return;
     account.state = state;
     account.reason = reason;

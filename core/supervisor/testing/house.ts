@@ -48,7 +48,7 @@ export class House {
     );
     const troubles = new Troubles(logger);
     this.drains = this.lists.map(
-      (list) => new ListDrain(list, [this.sink], { leaseMs: LEASE_MS, pollMs: 200 }, logger, troubles, hungry),
+      (list) => new ListDrain(list, () => [this.sink], { leaseMs: LEASE_MS, pollMs: 200 }, logger, troubles, hungry),
     );
   }
 

@@ -48,7 +48,7 @@ function actors({ actors, isolation }: Profile): string {
 }
 
 function figures(profile: Profile): string[] {
-  const { eventLoopDelayMs: late, lagAfter, lagBefore } = profile;
+  const { eventLoopDelayMs: late, lagAfter, lagBefore, heldAfter } = profile;
   const failed = profile.failedCalls > 0 ? `, ${formatCount(profile.failedCalls)} failed` : "";
   const change = lagAfter - lagBefore;
   const moved = change === 0 ? "" : `, ${formatCount(Math.abs(change))} ${change > 0 ? "more" : "fewer"} than at first`;
@@ -59,7 +59,10 @@ function figures(profile: Profile): string[] {
       "throughput",
       `${formatCount(profile.recordsPerSecond)} records/s, ${formatBytes(profile.bytesPerSecond)}/s, ${rate(profile.callsPerSecond)} calls/s${failed}`,
     ],
-    ["behind", `${formatCount(lagAfter)} records${moved}`],
+    [
+      "behind",
+      `${formatCount(lagAfter)} records, ${formatCount(Math.min(heldAfter, lagAfter))} of them in hand${moved}`,
+    ],
     ["a call takes", percentiles(profile.callMs)],
     ["delivery takes", percentiles(profile.deliveryMs)],
     ["CPU", `${percent(profile.cpuShare)} of a core`],

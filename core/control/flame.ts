@@ -4,7 +4,7 @@
  */
 export interface Frame {
   name: string;
-  /** File and line; empty for what is of no file. */
+  /** File and line; of native code, those of its caller; empty for what is neither. */
   place: string;
   kind: Kind;
   /** With all that it called, and without. */
@@ -48,9 +48,11 @@ export function flameOf(json: string, host: readonly string[]): Flame {
 
   // V8 cuts stacks at 255 frames, so that this cannot go deep; a node has one place in the tree, whatever is claimed.
   const seen = new Set<number>();
-  const frameOf = (same: readonly Node[], above: Kind): Frame => {
+  const frameOf = (same: readonly Node[], above: Kind, caller: string): Frame => {
     const { functionName, url, lineNumber } = same[0]!.callFrame;
-    const kind = kindOf(String(functionName), String(url), above, host);
+    const name = String(functionName);
+    const kind = kindOf(name, String(url), above, host);
+    const place = url ? `${shortPlace(String(url))}:${Number(lineNumber) + 1}` : caller;
     const below = new Map<string, Node[]>();
     for (const { children = [] } of same) {
       for (const id of children) {
@@ -69,12 +71,12 @@ export function flameOf(json: string, host: readonly string[]): Flame {
       }
     }
     const own = same.reduce((sum, { id }) => sum + (self.get(id) ?? 0), 0);
-    const children = [...below.values()].map((group) => frameOf(group, kind)).filter(({ total }) => total > 0);
+    const children = [...below.values()].map((group) => frameOf(group, kind, place)).filter(({ total }) => total > 0);
     children.sort((a, b) => b.total - a.total);
     kinds[kind] += own;
     return {
-      name: String(functionName) || "(anonymous)",
-      place: url ? `${shortPlace(String(url))}:${Number(lineNumber) + 1}` : "",
+      name: name || (url ? "(anonymous)" : "(native)"),
+      place: Object.hasOwn(META, name) ? "" : place,
       kind,
       total: children.reduce((sum, { total }) => sum + total, own),
       self: own,
@@ -84,7 +86,7 @@ export function flameOf(json: string, host: readonly string[]): Flame {
 
   if (!top) throw new TypeError("a profile without a root");
   seen.add(top.id);
-  const root = frameOf([top], "engine");
+  const root = frameOf([top], "engine", "");
   return { root: { ...root, name: ROOT, place: "" }, idle, kinds };
 }
 
@@ -100,7 +102,7 @@ function selfTimes(samples: readonly number[], timeDeltas: readonly number[]): M
 
 /** Native code has no file: it works for who called it. */
 function kindOf(name: string, url: string, above: Kind, host: readonly string[]): Kind {
-  if (url === "") return META[name] ?? above;
+  if (url === "") return Object.hasOwn(META, name) ? META[name]! : above;
   if (url.startsWith("node:")) return "node";
   return host.some((folder) => url.startsWith(folder)) ? "sluice" : "plugin";
 }

@@ -15,8 +15,10 @@ interface Rule {
 const MOST = 0.5;
 /** A thread that is at work for so much of the time has hardly a gap left. */
 const SATURATED = 0.8;
-/** A sink that is less than a second, or one chunk, behind keeps up. */
+/** A sink that lacks less than a second's records, or one chunk, keeps up with what it has in hand. */
 const CHUNK_RECORDS = 1000;
+/** Longer than a gather takes. */
+const OLD_MS = 30_000;
 
 /** The first that holds. */
 const RULES: readonly Rule[] = [
@@ -108,8 +110,8 @@ export function bottleneckOf(sinks: readonly Profile[], supervisor: { busyShare:
   return { sink: worst.sink, ...worst.limit };
 }
 
-function isBehind({ lagAfter, recordsPerSecond }: Measures): boolean {
-  return lagAfter > Math.max(CHUNK_RECORDS, recordsPerSecond);
+function isBehind({ lagAfter, heldAfter, oldestMs, recordsPerSecond }: Measures): boolean {
+  return lagAfter - heldAfter > Math.max(CHUNK_RECORDS, recordsPerSecond) || oldestMs > OLD_MS;
 }
 
 /** Of the time of its actors; 0 where it was not measured. */

@@ -27,9 +27,12 @@ export interface Profile {
   calls: number;
   failedCalls: number;
   callsPerSecond: number;
-  /** Records behind, at its beginning and its end. */
+  /** Records behind, at its beginning and its end, and how many of these its actors have in hand: a gather takes seconds. */
   lagBefore: number;
   lagAfter: number;
+  heldAfter: number;
+  /** Age of the oldest of them. */
+  oldestMs: number;
   /** Where the actors' time went. */
   timeMs: TimeMs;
   /** Of the time at work: what the garbage collector held the thread. */

@@ -250,6 +250,8 @@ function describe(of: {
     callsPerSecond: calls / seconds,
     lagBefore: before.lag.records,
     lagAfter: after.lag.records,
+    heldAfter: after.held.records,
+    oldestMs: after.lag.oldestMs,
     timeMs: timesOf(sum),
     gcMs: sum(({ ms }) => ms.gc),
     cpuShare: known

@@ -52,13 +52,12 @@ export async function* follow(file: string, over: AbortSignal): AsyncGenerator<s
 
 /** The file that was begun after this one: its successor among the rotated ones. Null: this is the newest. */
 function newerThan(file: string, fd: number | null): number | null {
-  if (fd === null) return tryOpen(file);
-  const inode = fstatSync(fd).ino;
+  const inode = fd === null ? null : fstatSync(fd).ino;
   for (let i = 0; ; i++) {
     const found = statSync(nameOf(file, i), { throwIfNoEntry: false });
-    if (found?.ino === inode) return i === 0 ? null : tryOpen(nameOf(file, i - 1));
     // It was deleted: what there is now is another log.
-    if (found === undefined) return tryOpen(file);
+    if (found === undefined && fd !== null) return tryOpen(file);
+    if (found === undefined || found.ino === inode) return i === 0 ? null : tryOpen(nameOf(file, i - 1));
   }
 }
 

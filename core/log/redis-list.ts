@@ -102,7 +102,11 @@ export class RedisList implements HomeList {
   async claim(): Promise<{ claimed: number; left: number }> {
     const { connection, chunkRecords, chunkBytes } = this.#options;
     if (!(await this.ensure())) return { claimed: 0, left: 0 };
-    if (this.#mean === 0) this.#mean = await this.#sampleMean(this.keys.live);
+    if (this.#mean === 0) {
+      // An idle list is asked for no more than that.
+      if ((await connection.send("LLEN", [this.keys.live], this.name)) === 0) return { claimed: 0, left: 0 };
+      this.#mean = await this.#sampleMean(this.keys.live);
+    }
     const fitting = this.#mean > 0 ? Math.floor(chunkBytes / this.#mean) : chunkRecords;
     const n = Math.max(1, Math.min(chunkRecords, fitting));
     // A fresh id each time: were one used twice, the second claim would move the new live list over the first block.

@@ -92,6 +92,44 @@ describe("a long list is claimed whole", () => {
   });
 });
 
+test("a list that this process has seen nothing of is asked for its length, and for the size of its records once it has some", async () => {
+  const redis = await startRedis();
+  const sent: string[] = [];
+  const config = { ...redisLogConfig(redis), leaseMs: 1000, chunkRecords: 1000, chunkBytes: 40_000 };
+  const lists = [{ name: "analytics-idle", wire: "msgpack" as const }];
+  const former = openRedisLog(config, { lists });
+  const log = openRedisLog(config, {
+    lists,
+    intercept: (send) => (command, args, about) => {
+      sent.push(command);
+      return send(command, args, about);
+    },
+  });
+  try {
+    await former.open(SINKS);
+    await redis.client.rpush("analytics-idle", "x");
+    await former.lists[0]!.claim();
+    await former.close();
+    await log.open(SINKS);
+    const list = log.lists[0]!;
+    const claim = async () => {
+      sent.length = 0;
+      return { ...(await list.claim()), sent: [...sent] };
+    };
+    // The first makes sure of the groups.
+    await claim();
+    for (let i = 0; i < 3; i++) expect(await claim()).toEqual({ claimed: 0, left: 0, sent: ["LLEN"] });
+    await redis.client.rpush("analytics-idle", ...Array(100).fill("x".repeat(2000)));
+    expect(await claim()).toMatchObject({ claimed: 100, sent: expect.arrayContaining(["MEMORY"]) });
+    const [refs] = await list.take([{ sink: "a", chunks: 100 }]);
+    // Cut to chunk_bytes from the first one on.
+    expect(refs!.length).toBeGreaterThanOrEqual(6);
+  } finally {
+    await log.close();
+    await redis.stop();
+  }
+});
+
 test("the version is told as Tyk Pump tells its own, and a refusal of that stops nothing", async () => {
   const redis = await startRedis();
   const config = { ...redisLogConfig(redis), leaseMs: 150, chunkRecords: 10, chunkBytes: 4_000_000 };

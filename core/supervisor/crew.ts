@@ -81,6 +81,11 @@ export class Crew {
   }
 
   /** Whose code it is. */
+  /** Whose fault it is, for health. */
+  #named(reason: string): string {
+    return `${reason} (${this.plugin})`;
+  }
+
   get plugin(): string {
     return `${this.#sink.plugin.name} ${this.#sink.plugin.version}`;
   }
@@ -135,7 +140,7 @@ export class Crew {
   suspend(reason: string): void {
     if (this.state === "suspended" || this.#stopping) return;
     this.state = "suspended";
-    this.reason = `${reason} (${this.plugin})`;
+    this.reason = this.#named(reason);
     this.#logger.error(`sink ${this.#sink.name} is suspended, its backlog waits in the log: ${reason}`, {
       plugin: this.plugin,
       probe_in_seconds: PROBE_MS / 1000,
@@ -311,9 +316,10 @@ export class Crew {
         this.#logger.warn(`${message.dropped} log lines of sink ${this.#sink.name} were dropped`);
     } else if (message.t === "waiting") {
       if (this.state === "suspended") return;
-      this.reason = message.error === null ? null : `attempt ${message.attempt} failed: ${withCause(message.error)}`;
+      const failed = message.error && withCause(message.error);
+      this.reason = failed && this.#named(`attempt ${message.attempt} failed: ${failed}`);
       this.#failingSince = message.error === null ? null : (this.#failingSince ?? performance.now());
-      if (message.error) this.#logger.warn(`sink ${this.#sink.name} will try again: ${withCause(message.error)}`);
+      if (failed) this.#logger.warn(`sink ${this.#sink.name} will try again: ${failed}`, { plugin: this.plugin });
     } else {
       this.#events.message(i, message);
     }
@@ -353,7 +359,7 @@ export class Crew {
     }
     this.restarts++;
     if (this.open().length === 0) this.state = "restarting";
-    this.reason = `its actor ended: ${exit.reason}`;
+    this.reason = this.#named(`its actor ended: ${exit.reason}`);
     const delay = backoff(verdict.attempt, OPEN_BACKOFF);
     this.#logger.warn(`the actor of sink ${this.#sink.name} ended: ${exit.reason}`, {
       plugin: this.plugin,

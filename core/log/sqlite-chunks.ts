@@ -1,6 +1,7 @@
 import type { Wire } from "@sluice/sdk";
 import { kindOf } from "./keys.ts";
 import type { ChunkRef, Lag, NewLetter, ReadResult } from "./log.ts";
+import { aligned, roomFor } from "./page.ts";
 import type { SqliteFile } from "./sqlite-file.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
@@ -101,7 +102,7 @@ export abstract class SqliteChunks<Store extends ChunkStore> {
     const data = this.store.data(Number(ref.entry), start, bytes);
     if (data === null) return { missing: true };
     new Uint8Array(slab).set(data);
-    const at = (bytes + 3) & ~3;
+    const at = aligned(bytes);
     const offsets = new Uint32Array(slab, at, 2 * (to - from));
     for (let i = from, previous = start; i < to; i++) {
       offsets[2 * (i - from)] = previous - start;
@@ -200,8 +201,4 @@ export abstract class SqliteChunks<Store extends ChunkStore> {
     cursor.held.set(ref.entry, { ref, until: performance.now() + this.#leaseMs });
     return ref;
   }
-}
-
-function roomFor(bytes: number, records: number): number {
-  return ((bytes + 3) & ~3) + 8 * records;
 }

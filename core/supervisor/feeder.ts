@@ -148,6 +148,7 @@ export class Feeder {
 
   #send(piece: Piece, actor: number, loaded: Loaded): void {
     const { holding, from, to, alone } = piece;
+    const { chunk, first = 0 } = holding.ref;
     const seq = this.#seq++;
     holding.actor = actor;
     holding.delays = 0;
@@ -160,9 +161,9 @@ export class Feeder {
         at: loaded.at + 8 * (from - loaded.from),
         count: to - from,
         wire: holding.list.wire,
-        chunk: holding.ref.chunk,
-        from,
-        to,
+        chunk,
+        from: first + from,
+        to: first + to,
         redelivered: holding.again,
       },
       alone,

@@ -342,7 +342,8 @@ export class Sink {
 
   #settled({ seqs, rejected, counts }: Extract<FromThread, { t: "settled" }>): void {
     for (const { seq, index, reason } of rejected) {
-      this.#hands.get(seq)?.piece.holding.letters.push({ index, reason });
+      const holding = this.#hands.get(seq)?.piece.holding;
+      holding?.letters.push({ index: index - (holding.ref.first ?? 0), reason });
     }
     this.#totals.written += counts.written;
     this.#totals.filtered += counts.filtered;

@@ -16,6 +16,12 @@ export interface Home {
   hash: Uint8Array | null;
 }
 
+/** The chunk that a record was first in: a dead letter comes again under a name of its own, `<chunk>~<letter>`. */
+function originOf(chunk: string): string {
+  const end = chunk.indexOf("~");
+  return end < 0 ? chunk : chunk.slice(0, end);
+}
+
 /** A row of a table. Small: it is made anew each time a record is asked for. */
 export class RecordView implements RecordBase {
   readonly ref: number;
@@ -39,12 +45,12 @@ export class RecordView implements RecordBase {
   }
 
   get id(): string {
-    return `${this.part.chunk}.${this.index}`;
+    return `${originOf(this.part.chunk)}.${this.index}`;
   }
 
   idBytes(length: 8 | 12 | 16): Uint8Array {
     const { home, index } = this;
-    home.hash ??= createHash("sha256").update(home.part.chunk).digest();
+    home.hash ??= createHash("sha256").update(originOf(home.part.chunk)).digest();
     const bytes = Uint8Array.from(home.hash.subarray(0, length));
     // A chunk has a thousand records or so: two bytes hold the index, and more of a short id is left for the chunk.
     bytes.fill(0, length - (length === 8 ? 2 : 4));

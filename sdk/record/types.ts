@@ -8,7 +8,7 @@ export type Wire = "msgpack" | "protobuf" | "uptime";
 
 /** A run of one chunk's records. */
 export interface Part {
-  /** Names the chunk for good. */
+  /** Names the chunk for good. A dead letter that is delivered again has one of its own: what marks chunks as written has never seen it. */
   readonly chunk: string;
   /** Records [from, to) of the chunk, counted before filters. */
   readonly from: number;
@@ -23,7 +23,7 @@ export interface RecordBase {
   /** Position in its chunk. `(part.chunk, index)` is the record's identity. */
   readonly index: number;
   readonly part: Part;
-  /** The identity as text: `<chunk>.<index>`. */
+  /** The identity as text, `<chunk>.<index>`: also of a dead letter that is delivered again. */
   readonly id: string;
   /** Bytes derived from the identity, equal at each delivery: for a Mongo `_id` (12), a 64-bit key (8), a UUID (16). */
   idBytes(length: 8 | 12 | 16): Uint8Array;

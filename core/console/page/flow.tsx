@@ -1,7 +1,8 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { ListStatus, SinkStatus, Status } from "../../supervisor/status.ts";
+import type { SinkStatus, Status } from "../../supervisor/status.ts";
 import { bytes, count, duration, short } from "./format.ts";
 import type { History } from "./history.ts";
+import { listsToShow, type ShownList } from "./lists.ts";
 import type { Shown } from "./overview.tsx";
 import { type Pipe, Pipes } from "./pipes.tsx";
 import { sinkLink } from "./route.ts";
@@ -11,15 +12,17 @@ import { State, toneOf } from "./state.tsx";
 /** The way of the records: from the gateway's lists into the log, and from there to each sink. */
 export function Flow({ seen: { status, history } }: { seen: Shown }) {
   const root = useRef<HTMLElement>(null);
-  const pipes = usePipes(root, status, history);
+  const { shown, unused } = listsToShow(status.lists, history.claimed);
+  const pipes = usePipes(root, shown, status, history);
   return (
     <section ref={root} class="flow" aria-label="The way of the records">
       <Pipes pipes={pipes} />
       <div class="stage">
         <h2>Lists</h2>
-        {status.lists.map((list) => (
-          <List key={list.name} list={list} rate={history.claimed.get(list.name) ?? 0} />
+        {shown.map((list) => (
+          <List key={list.name} list={list} />
         ))}
+        {unused > 1 && <p class="sub unused">{count(unused)} lists have had no records.</p>}
       </div>
       <div class="stage">
         <h2>Log</h2>
@@ -33,7 +36,7 @@ export function Flow({ seen: { status, history } }: { seen: Shown }) {
   );
 }
 
-function List({ list: { name, live }, rate }: { list: ListStatus; rate: number }) {
+function List({ list: { name, live, rate } }: { list: ShownList }) {
   return (
     <article class="card" data-list={name}>
       <h3 title={name}>{name}</h3>
@@ -145,9 +148,14 @@ function SinkRow({ sink, history, colour }: { sink: SinkStatus; history: History
 }
 
 /** Where the pipes lie; measured anew when the stages move. */
-function usePipes(root: { current: HTMLElement | null }, status: Status, history: History): Pipe[] {
+function usePipes(
+  root: { current: HTMLElement | null },
+  lists: readonly ShownList[],
+  status: Status,
+  history: History,
+): Pipe[] {
   const [places, setPlaces] = useState<ReadonlyMap<string, { x: number; right: number; y: number }>>(new Map());
-  const names = [...status.lists, ...status.sinks].map(({ name }) => name).join("\n");
+  const names = [...lists, ...status.sinks].map(({ name }) => name).join("\n");
   useLayoutEffect(() => {
     const section = root.current;
     if (section === null) return;
@@ -172,9 +180,8 @@ function usePipes(root: { current: HTMLElement | null }, status: Status, history
 
   const log = places.get("log");
   if (log === undefined) return [];
-  const into = status.lists.flatMap(({ name }) => {
+  const into = lists.flatMap(({ name, rate }) => {
     const place = places.get(`list ${name}`);
-    const rate = history.claimed.get(name) ?? 0;
     return place === undefined ? [] : [{ from: [place.right, place.y], to: [log.x, log.y], rate, tone: "ok" } as const];
   });
   const out = status.sinks.flatMap((sink) => {

@@ -35,7 +35,7 @@ export function Header({ seen, route }: { seen: Seen; route: Route }) {
           {about !== null && connection !== "token" && (
             <>
               <span class="where" title={about.configuration ?? ""}>
-                {about.configuration?.split("/").at(-1) ?? "variables alone"}
+                {about.configuration?.split("/").at(-1) ?? "no file"}
               </span>
               <span>{about.version}</span>
               <span>up {duration(Math.max(0, at - about.startedAt))}</span>

@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { serviceManager } from "../daemon/service-manager.ts";
 import type { Logger } from "../logging/logger.ts";
 import { EXIT } from "./errors.ts";
 import type { Parts } from "./parts.ts";
@@ -24,13 +25,16 @@ export async function pump({
   logger: Logger;
 }): Promise<number> {
   const signals = watchSignals((message) => logger.warn(message));
+  const manager = serviceManager({ warn: logger.child("systemd").warn });
   logger.info(`## Sluice, ${version()} ##`);
   const log = await parts.createLog(config, logger);
   const control = { configuration, stop: () => process.kill(process.pid, "SIGTERM") };
   const running = await run({ config, log, parts, logger, control });
+  manager.running(running);
   const timer = reportStatus(running, logger);
   const signal = await signals.received;
   clearInterval(timer);
+  manager.stopping();
   logger.info(`${signal}: stopping`);
   await running.stop();
   return EXIT.ok;

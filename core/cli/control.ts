@@ -4,6 +4,7 @@ import { createDeadLetters } from "../control/dead-letters.ts";
 import { ControlError } from "../control/errors.ts";
 import { instanceOf } from "../control/instance.ts";
 import { type ControlParts, createControl } from "../control/local.ts";
+import { createReplay, type Replaying } from "../control/replay.ts";
 import { type ControlSocket, serveControl } from "../control/socket.ts";
 import type { DeliveryLog } from "../log/log.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -18,11 +19,11 @@ const IDLE_MS = 10_000;
 
 /** Serves what can be asked of a pump on the socket of its instance; a pump that cannot, or another has it, runs without. */
 export async function openControl(
-  { log, ...parts }: Omit<ControlParts, "letters"> & { log: DeliveryLog },
+  { log, replay, ...parts }: Omit<ControlParts, "letters"> & Replaying & { log: DeliveryLog },
   logger: Logger,
 ): Promise<ServedControl> {
   const compute = createCompute({ idleMs: IDLE_MS });
-  const letters = createDeadLetters({ lists: log.lists, compute });
+  const letters = createDeadLetters({ lists: log.lists, compute, replay: createReplay({ crew: parts.crew, replay }) });
   const control = createControl({ ...parts, letters });
   let socket: ControlSocket | null = null;
   try {

@@ -41,6 +41,7 @@ export function fakeSession(sinkOf: (name: string, appended: number) => Partial<
         idle: () => true,
         measure: async () => {},
         crew: () => undefined,
+        replay: () => 0,
         stop: async () => {
           calls.push("stop");
           return { released: 0 };

@@ -1,5 +1,6 @@
 import type { Config, DeliveryConfig, DiskLogConfig } from "../config/config.ts";
-import type { DeliveryLog } from "../log/log.ts";
+import type { DeliveryLog, HomeList } from "../log/log.ts";
+import type { ReplayLetter } from "../log/replay-list.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Crew } from "../supervisor/crew.ts";
 import type { Status } from "../supervisor/status.ts";
@@ -17,6 +18,8 @@ export interface Pump {
   measure(): Promise<void>;
   /** The actors of a sink; undefined: there is no such sink. */
   crew(sink: string): Crew | undefined;
+  /** Gives dead letters of a list to their sink again; how many were taken up. */
+  replay(sink: string, list: HomeList, letters: readonly ReplayLetter[]): number;
 }
 
 /** The embedded log takes records itself: there is no gateway that pushes them. */

@@ -93,8 +93,8 @@ export async function run(options: RunOptions): Promise<Running> {
     if (health !== "none") admin = await serve(config, health, status, logger);
     if (options.control) {
       const { openControl } = await import("./control.ts");
-      const { crew } = pump;
-      const parts = { ...options.control, version: version(), status, crew, log };
+      const { crew, replay } = pump;
+      const parts = { ...options.control, version: version(), status, crew, replay, log };
       served = await openControl(parts, logger.child("control"));
       if (config.console || options.control.console) {
         const { openConsole } = await import("../console/open.ts");

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Config, SinkConfig } from "../config/config.ts";
 import { kindOf } from "../log/keys.ts";
-import type { DeliveryLog, ListLog, SinkEntry } from "../log/log.ts";
+import type { DeliveryLog, HomeList, ListLog, SinkEntry } from "../log/log.ts";
+import { type ReplayLetter, ReplayList } from "../log/replay-list.ts";
 import { openSpool, type SpoolList } from "../log/spool.ts";
 import type { Logger } from "../logging/index.ts";
 import { watchFolder } from "../plugins/watch.ts";
@@ -57,6 +58,8 @@ export interface Supervisor {
   change(sinks: readonly SinkConfig[]): Promise<SinkChanges>;
   /** The actors of a sink; undefined: there is no such sink. */
   crew(sink: string): Crew | undefined;
+  /** Gives dead letters of a list to their sink again. How many were taken up: not those that are on their way already. */
+  replay(sink: string, list: HomeList, letters: readonly ReplayLetter[]): number;
 }
 
 /** Names of sinks. */
@@ -83,7 +86,8 @@ export function createSupervisor(parts: {
   const reader = new ChunkReader(
     pool,
     LARGEST_RECORD,
-    (list) => readersOf(list).filter(({ follows }) => follows).length,
+    // Letters are one sink's alone.
+    (list) => (list instanceof ReplayList ? 1 : readersOf(list).filter(({ follows }) => follows).length),
   );
   const startedAt = Date.now();
   let entries = entriesOf(config.sinks);
@@ -126,7 +130,16 @@ export function createSupervisor(parts: {
         foreign: (list) => known.foreign(list),
       })
     : null;
-  const drains = [...listDrains, ...spoolDrains];
+  // So are dead letters that are to be delivered again.
+  const replays = new Map(
+    log.lists.map(({ wire }) => {
+      const list = new ReplayList(wire, (sink, letters) => {
+        logger.warn(`the replay to sink ${sink} was given up: ${letters} letters stay dead letters`);
+      });
+      return [wire, { list, drain: drainOf(list) }];
+    }),
+  );
+  const drains = [...listDrains, ...spoolDrains, ...[...replays.values()].map(({ drain }) => drain)];
   const failed = (error: unknown) => troubles.failed(LOG, error);
 
   const register = async () => {
@@ -279,6 +292,13 @@ export function createSupervisor(parts: {
       drains.every((drain) => drain.status().live === 0) &&
       sinks.every((sink) => sink.crew.state === "suspended" || (sink.empty && lagOf(sink).records === 0)),
     probe: (name) => sinks.find((sink) => sink.name === name)?.crew.probe(),
+    replay(sink, home, letters) {
+      const { list, drain } = replays.get(home.wire)!;
+      const taken = list.add(sink, home, letters);
+      // So that it shows in the lag at once.
+      drain.measure().catch((error) => failed(error));
+      return taken;
+    },
     crew: (name) => sinks.find((sink) => sink.name === name)?.crew,
     async measure() {
       await Promise.all(drains.map((drain) => drain.measure()));

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { readiness } from "../../core/admin/readiness.ts";
 import { TestPump, type TestSink, until } from "../support/pump.ts";
 import { numbered } from "../support/records.ts";
 
@@ -123,3 +124,56 @@ test("pollutes: its own thread only", async () => {
   pump.push(numbered(COUNT));
   await pump.delivered("good", 2 * COUNT);
 });
+
+test.each([
+  ["throws-open", /cannot read properties of nothing/],
+  ["fails-all", /: down/],
+  ["refuses-all", /20 records in a row were refused/],
+  ["fatal-write", /no such index/],
+  ["exits", /ended with code 3|exit/],
+])("%s: /readyz and the log name the plugin and the reason, and its records are kept", async (type, reason) => {
+  await start(type);
+  const bad = () => readiness(pump.supervisor.status()).sinks.bad!;
+  await until(
+    () => reason.test(bad().reason ?? ""),
+    () => JSON.stringify(bad()),
+  );
+  expect(bad().reason).toMatch(/\(misbehaving\.ts 0\)$/);
+  const lines = pump.lines.filter((line) => reason.test(line) && line.includes('plugin="misbehaving.ts 0"'));
+  expect(lines.length, pump.lines.join("")).toBeGreaterThan(0);
+  await pump.supervisor.measure();
+  expect(pump.sink("bad")).toMatchObject({ delivered: 0, deadLettered: 0 });
+  expect(pump.sink("bad").lag.records).toBe(COUNT);
+});
+
+const MANY = 20_000;
+
+/** Milliseconds until the good sink has all, beside this one. */
+async function timeBeside(bad: { [name: string]: TestSink }): Promise<number> {
+  pump = new TestPump({ ...bad, good: GOOD }, { chunkRecords: 1000 });
+  await pump.start();
+  await until(() => pump.sink("good").state === "open", "the good sink to open");
+  const began = performance.now();
+  pump.push(numbered(MANY));
+  await pump.delivered("good", MANY);
+  return performance.now() - began;
+}
+
+/** The machine may be busy with something else just then: a slowdown that is real is there each time. */
+const TRIES = 4;
+const SLOWER = 2.5;
+
+test.each(["loops-once", "hangs-once", "floods-log", "floods-messages", "starts-timers", "leaks-heap-once"])(
+  "%s: the other sink is about as fast as beside one that behaves",
+  async (type) => {
+    let [bad, good] = [Number.POSITIVE_INFINITY, 0];
+    for (let i = 0; i < TRIES && bad > SLOWER * good; i++) {
+      good = await timeBeside({ other: { type: "good-too", module: "misbehaving.ts" } });
+      await pump.stop();
+      bad = await timeBeside({ bad: { type, module: "misbehaving.ts", timeoutMs: 2000, heapMb: 64 } });
+      if (i + 1 < TRIES && bad > SLOWER * good) await pump.stop();
+    }
+    expect(bad).toBeLessThan(SLOWER * good);
+  },
+  120_000,
+);

@@ -150,7 +150,7 @@ test("heeds-signal: a call that stops at its deadline is tried again without a r
   expect(pump.sink("bad").retries).toBeGreaterThan(0);
 });
 
-for (const type of ["leaks-heap-once", "leaks-buffers-once"]) {
+for (const type of ["leaks-heap-once", "leaks-slowly-once", "leaks-buffers-once"]) {
   test(`${type}: the actor is ended before it takes the process with it`, async () => {
     await start(type, numbered(COUNT), { heapMb: 64 });
     await pump.delivered("bad", COUNT);

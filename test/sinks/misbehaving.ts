@@ -6,6 +6,7 @@ import { parentPort, Worker } from "node:worker_threads";
 import {
   type AnalyticsRecord,
   type Batch,
+  type BatchShape,
   type Call,
   defineSink,
   encode,
@@ -25,10 +26,11 @@ type Misbehave = (
 ) => undefined | Batch<AnalyticsRecord> | Promise<undefined>;
 
 /** Misbehaves before a batch is written, then (if it still can) writes it, or what is answered instead of it. */
-function sink(type: string, misbehave: (file: string) => Misbehave) {
+function sink(type: string, misbehave: (file: string) => Misbehave, batch: BatchShape = {}) {
   return defineSink({
     type,
     config,
+    batch,
     async open({ config: { file } }) {
       const act = misbehave(file);
       return {
@@ -168,6 +170,20 @@ export default [
     while (first(file)) for (;;) kept.push(new Array(1000).fill(Math.random()));
     return undefined;
   }),
+  sink(
+    "leaks-slowly-once",
+    (file) => {
+      const leaks = first(file);
+      const kept: number[][] = [];
+      return async () => {
+        if (leaks) kept.push(new Array(500_000).fill(0.5));
+        await sleep(5);
+        return undefined;
+      };
+    },
+    { records: 10 },
+  ),
+  sink("exits", () => () => process.exit(3)),
   sink("leaks-buffers-once", (file) => () => {
     const kept: Buffer[] = [];
     while (first(file)) for (;;) kept.push(Buffer.alloc(1 << 20, 1));

@@ -32,11 +32,14 @@ const SluiceKey = Type.Object(
   { additionalProperties: false },
 );
 
+/** What npm would have to get. */
+const Dependencies = Type.Record(Type.String(), Type.String(), { maxProperties: 200 });
+
 const Manifest = Type.Object({
   name: Type.String({ pattern: NAME_PATTERN, maxLength: 214 }),
   version: Type.String({ pattern: VERSION_PATTERN }),
-  dependencies: Type.Optional(Type.Record(Type.String(), Type.String())),
-  optionalDependencies: Type.Optional(Type.Record(Type.String(), Type.String())),
+  dependencies: Type.Optional(Dependencies),
+  optionalDependencies: Type.Optional(Dependencies),
   sluice: SluiceKey,
 });
 

@@ -1,16 +1,26 @@
 import { isAbsolute, normalize } from "node:path";
 import { type Static, Type } from "@sluice/sdk/schema";
 
+/** More than anybody would read before he agrees. */
+const MOST = 100;
+const LONGEST = 1000;
+const path = Type.String({ maxLength: LONGEST });
+
 /**
  * What a plugin asks for, in its manifest, and what it was granted, in the lock. The `path` keys of the operator's own
  * configuration come on top of it. docs/security.md says what is enforced and what is not.
  */
 export const Permissions = Type.Object(
   {
-    read: Type.Optional(Type.Array(Type.String(), { description: "Absolute paths; a folder means all below it." })),
-    write: Type.Optional(Type.Array(Type.String(), { description: "The same; what may be written may be read." })),
+    read: Type.Optional(
+      Type.Array(path, { maxItems: MOST, description: "Absolute paths; a folder means all below it." }),
+    ),
+    write: Type.Optional(
+      Type.Array(path, { maxItems: MOST, description: "The same; what may be written may be read." }),
+    ),
     env: Type.Optional(
-      Type.Array(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*\\*?$" }), {
+      Type.Array(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*\\*?$", maxLength: LONGEST }), {
+        maxItems: MOST,
         description: "Names of variables; a name that ends with * means all that begin so.",
       }),
     ),

@@ -19,8 +19,9 @@ afterEach(async () => {
 
 const SLUICE = { api: 1, entry: "./index.js", types: ["evil"], permissions: {}, isolation: "worker", features: [] };
 
-async function add(manifest: object, files: { [path: string]: string } = {}): Promise<string> {
-  const entries = Object.entries({ "package.json": JSON.stringify(manifest), "index.js": "", ...files });
+async function add(manifest: object | string, files: { [path: string]: string } = {}): Promise<string> {
+  const text = typeof manifest === "string" ? manifest : JSON.stringify(manifest);
+  const entries = Object.entries({ "package.json": text, "index.js": "", ...files });
   const archive = tarball(entries.map(([path, content]) => ({ path: `package/${path}`, content })));
   const error = await house.add(house.write("evil.tgz", archive));
   expect(error).toMatch(/^sluice: error: \P{C}+$/u);
@@ -36,7 +37,9 @@ const manifest = (more: object = {}, sluice: object = {}) => ({
 });
 
 test("manifests", async () => {
-  const attempts: [object, RegExp][] = [
+  const paths = (count: number) => Array.from({ length: count }, (_, i) => `/${i}`);
+  const many = (count: number) => Object.fromEntries(paths(count).map((path) => [`a${path.slice(1)}`, "1"]));
+  const attempts: [object | string, RegExp][] = [
     [{ name: "evil", version: "1.0.0" }, /has no "sluice" key: this package is no plugin/],
     [manifest({ name: "../../evil" }), /\/name/],
     [manifest({ version: "../1" }), /\/version/],
@@ -47,6 +50,14 @@ test("manifests", async () => {
     [manifest({}, { permissions: { everything: true } }), /\/sluice\/permissions\/everything/],
     [manifest({ dependencies: { etc: "file:/etc" } }), /a place of its author's machine/],
     [manifest({ padding: "x".repeat(2 << 20) }), /package\.json cannot be read/],
+    [manifest({}, { types: Array.from({ length: 50_000 }, (_, i) => `t${i}`) }), /\/sluice\/types/],
+    [manifest({}, { features: ["x".repeat(500_000)] }), /\/sluice\/features\/0/],
+    [manifest({}, { permissions: { read: paths(10_000) } }), /\/sluice\/permissions\/read/],
+    [manifest({}, { permissions: { write: [`/${"x".repeat(500_000)}`] } }), /\/sluice\/permissions\/write\/0/],
+    [manifest({ dependencies: many(30_000) }), /\/dependencies/],
+    [manifest({}, JSON.parse('{"__proto__":{"api":1},"constructor":1}')), /\/sluice\/(__proto__|constructor)/],
+    ["[".repeat(500_000) + "]".repeat(500_000), /package\.json/],
+    [`{"sluice":${"[".repeat(400_000)}${"]".repeat(400_000)}}`, /package\.json/],
   ];
   for (const [what, why] of attempts) expect(await add(what)).toMatch(why);
 });
@@ -115,6 +126,17 @@ test("registries", async () => {
     return path.endsWith(".tgz");
   };
   expect((await house.sluice("plugin", "add", "evil", "--accept")).err).toMatch(/EINTEGRITY|integrity/);
+});
+
+test("names that lead out of the folder of plugins", async () => {
+  for (const args of [["remove"], ["info"], ["update", "--accept"]]) {
+    const { code, err } = await house.sluice("plugin", ...args, "../../../EVIL");
+    expect([code, err]).toEqual([1, expect.stringMatching(/^sluice: error: No plugin /)]);
+  }
+  for (const name of ["..", "a b", "--x", "A", "x".repeat(100)]) {
+    const { code, err } = await house.sluice("plugin", "create", "--", name);
+    expect([name, code, err]).toEqual([name, 1, expect.stringMatching(/is no name of a sink type|is there already/)]);
+  }
 });
 
 test("names that are options or nothing", async () => {

@@ -12,6 +12,22 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
+/** 0.05 ms, 12 ms, 1.4 s */
+export function formatMs(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(ms < 100_000 ? 1 : 0)} s`;
+  return `${ms >= 10 ? Math.round(ms) : Number(ms.toPrecision(2))} ms`;
+}
+
+/** 12 B, 3.4 kB, 18 MB */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  for (const unit of ["B", "kB", "MB"]) {
+    if (value < 999.5) return `${value < 10 && unit !== "B" ? value.toFixed(1) : Math.round(value)} ${unit}`;
+    value /= 1000;
+  }
+  return `${value.toFixed(1)} GB`;
+}
+
 export interface Column {
   title: string;
   align: "left" | "right";

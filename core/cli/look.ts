@@ -31,6 +31,12 @@ export function addLookCommands(program: Command, done: (code: number) => void):
       if ((sink === undefined) !== (options.all === true)) program.error("error: name a sink, or say --all");
       done(await (sink === undefined ? profileAll(options) : profile(sink, options)));
     });
+  under("top", "watch the sinks live: choose, look into, suspend, resume, profile them").action(
+    async (options: InstanceOptions) => {
+      const { top } = await import("./top.ts");
+      done(await top(options));
+    },
+  );
 }
 
 function seconds(text: string): number {

@@ -1,9 +1,10 @@
 import { type Flame, heaviest, type Kind } from "../control/flame.ts";
 import type { Comparison, Percentiles, Profile, TimeMs } from "../control/profile.ts";
-import { formatCount, formatTable, plain } from "./format.ts";
+import { formatBytes, formatCount, formatMs, formatTable, plain } from "./format.ts";
 
 const BAR = 30;
 const HEAVIEST = 8;
+const WIDTH = 100;
 
 /** In the order in which a record meets them, then what is waited for. */
 const PARTS: readonly [part: keyof TimeMs, label: string][] = [
@@ -16,7 +17,7 @@ const PARTS: readonly [part: keyof TimeMs, label: string][] = [
   ["records", "waiting for records"],
 ];
 
-export const KINDS: { readonly [kind in Kind]: string } = {
+const KINDS: { readonly [kind in Kind]: string } = {
   plugin: "the plugin and its packages",
   sluice: "Sluice (scanning, encoding)",
   node: "Node",
@@ -30,16 +31,30 @@ export function profileReport(profile: Profile, flame: Flame | null, files: read
   return [
     `${plain(profile.sink)} (${plain(profile.type)}): ${plain(profile.plugin)}, ${actors(profile)}, ${profile.seconds.toFixed(1)} s`,
     "",
-    `  ${plain(limit.why)}`,
-    `  ${plain(limit.help)}`,
+    ...wrapped(limit.why),
+    ...wrapped(limit.help),
     "",
     ...figures(profile),
     "",
     ...whereTimeGoes(profile.timeMs),
     ...(flame === null ? [] : samples(profile, flame)),
-    ...notes.map((note) => `\nNote: ${plain(note)}`),
+    ...notes.flatMap((note) => ["", `Note: ${plain(note)}`]),
     ...(files.length === 0 ? [] : ["", "written:", ...files.map((file) => `  ${file}`)]),
   ];
+}
+
+/** Lines of whole words. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  let line = " ";
+  for (const word of plain(text).split(" ")) {
+    if (line.length + word.length >= WIDTH && line !== " ") {
+      lines.push(line);
+      line = " ";
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line];
 }
 
 function actors({ actors, isolation }: Profile): string {
@@ -176,20 +191,4 @@ function percent(share: number): string {
 
 function rate(perSecond: number): string {
   return perSecond < 10 ? perSecond.toFixed(1) : formatCount(perSecond);
-}
-
-/** 0.05 ms, 12 ms, 1.4 s */
-export function formatMs(ms: number): string {
-  if (ms >= 1000) return `${(ms / 1000).toFixed(ms < 100_000 ? 1 : 0)} s`;
-  return `${ms >= 10 ? Math.round(ms) : Number(ms.toPrecision(2))} ms`;
-}
-
-/** 12 B, 3.4 kB, 18 MB */
-export function formatBytes(bytes: number): string {
-  let value = bytes;
-  for (const unit of ["B", "kB", "MB"]) {
-    if (value < 999.5) return `${value < 10 && unit !== "B" ? value.toFixed(1) : Math.round(value)} ${unit}`;
-    value /= 1000;
-  }
-  return `${value.toFixed(1)} GB`;
 }

@@ -48,7 +48,7 @@ function tellToWait({ seconds, json }: ProfileOptions): void {
 }
 
 /** A process of its own gives its profile itself, so that it may be anything. */
-function readFlame({ cpu }: Profile): { flame: Flame | null; note: string | null } {
+export function readFlame({ cpu }: Profile): { flame: Flame | null; note: string | null } {
   if (cpu === null) return { flame: null, note: null };
   try {
     return { flame: flameOf(cpu.profile, cpu.host), note: null };

@@ -1,4 +1,4 @@
-import type { Status } from "../supervisor/status.ts";
+import type { SinkStatus, Status } from "../supervisor/status.ts";
 
 const WINDOW_MS = 3000;
 
@@ -7,20 +7,38 @@ export interface Rates {
   update(status: Status, now: number): ReadonlyMap<string, number>;
 }
 
-/** Totals in, rates out. A total that falls back (a sink that was loaded anew) starts over. */
+/** What lies between two snapshots of a pump. */
+export interface Span {
+  first: Status;
+  last: Status;
+  seconds: number;
+}
+
+/** Snapshots in, spans of the last seconds out. */
+export function createWindow(): (status: Status, now: number) => Span {
+  const samples: { at: number; status: Status }[] = [];
+  return (status, now) => {
+    samples.push({ at: now, status });
+    // The oldest one kept is at least a window old.
+    while (samples.length > 2 && now - samples[1]!.at >= WINDOW_MS) samples.shift();
+    const { at, status: first } = samples[0]!;
+    return { first, last: status, seconds: (now - at) / 1000 };
+  };
+}
+
+/** How fast a total of a sink grows, a second. One that falls back (a sink that was loaded anew) starts over. */
+export function rateOf({ first, seconds }: Span, sink: SinkStatus, total: (sink: SinkStatus) => number): number {
+  const before = first.sinks.find(({ name }) => name === sink.name);
+  return seconds === 0 ? 0 : Math.max(0, total(sink) - (before ? total(before) : 0)) / seconds;
+}
+
+/** Totals in, rates out. */
 export function createRates(): Rates {
-  const samples: { at: number; totals: Map<string, number> }[] = [];
+  const window = createWindow();
   return {
     update(status, now) {
-      const totals = new Map(status.sinks.map((sink) => [sink.name, sink.delivered]));
-      samples.push({ at: now, totals });
-      // The oldest one kept is at least a window old.
-      while (samples.length > 2 && now - samples[1]!.at >= WINDOW_MS) samples.shift();
-      const first = samples[0]!;
-      const seconds = (now - first.at) / 1000;
-      const rate = (name: string, total: number) =>
-        seconds === 0 ? 0 : Math.max(0, total - (first.totals.get(name) ?? 0)) / seconds;
-      return new Map([...totals].map(([name, total]) => [name, rate(name, total)]));
+      const span = window(status, now);
+      return new Map(status.sinks.map((sink) => [sink.name, rateOf(span, sink, ({ delivered }) => delivered)]));
     },
   };
 }

@@ -2,11 +2,12 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { latencyOf, type Measured } from "@sluice/sdk/runtime";
 import type { Crew, CrewActor } from "../supervisor/crew.ts";
-import { LATENCY_BOUNDS_MS, type SinkStatus, type Status } from "../supervisor/status.ts";
+import type { SinkStatus, Status } from "../supervisor/status.ts";
 import type { Control } from "./control.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "./errors.ts";
 import { bottleneckOf, limitOf } from "./limit.ts";
-import type { CpuProfile, Percentiles, Profile, TimeMs } from "./profile.ts";
+import { deliveryTimes, percentiles } from "./percentiles.ts";
+import type { CpuProfile, Profile, TimeMs } from "./profile.ts";
 
 /** What is needed of a pump. */
 export interface Profiled {
@@ -217,12 +218,14 @@ function describe(of: {
   notes: string[];
   cpu: CpuProfile | null;
 }): Profile {
-  const { crew, seconds, before, after, subjects, measured } = of;
+  const { crew, before, after, subjects, measured } = of;
   const sum = (what: (one: Measured) => number) => measured.reduce((total, one) => total + what(one), 0);
   const most = (what: (one: Measured) => number) => Math.max(0, ...measured.map(what));
   const grown = (what: "delivered" | "deliveredBytes" | "filtered" | "retries") =>
     Math.max(0, after[what] - before[what]);
   const known = measured.length > 0;
+  // A thread that is busy hears only late that it is to stop measuring.
+  const seconds = known ? most(({ ms }) => ms.wall) / 1000 : of.seconds;
   const records = known ? sum((one) => one.records) : grown("delivered");
   const bytes = known ? sum((one) => one.bytes) : grown("deliveredBytes");
   const calls = sum((one) => one.calls);
@@ -275,7 +278,7 @@ function describe(of: {
       max: most(({ loopDelayMs }) => loopDelayMs.max),
     },
     callMs: percentiles(added(measured), latencyOf),
-    deliveryMs: percentiles(single(before.latency.counts, after.latency.counts), boundOf),
+    deliveryMs: deliveryTimes(before.latency.counts, after.latency.counts),
     cpu: of.cpu,
     notes: of.notes,
   };
@@ -299,31 +302,6 @@ function timesOf(sum: (what: (one: Measured) => number) => number): TimeMs {
 function added(measured: readonly Measured[]): number[] {
   const longest = Math.max(0, ...measured.map(({ latency }) => latency.length));
   return Array.from({ length: longest }, (_, i) => measured.reduce((total, one) => total + (one.latency[i] ?? 0), 0));
-}
-
-/** Counts of each class alone, of what came between two cumulative counts. */
-function single(before: readonly number[], after: readonly number[]): number[] {
-  return after.map((count, i) => {
-    const below = (after[i - 1] ?? 0) - (before[i - 1] ?? 0);
-    return Math.max(0, count - (before[i] ?? 0) - below);
-  });
-}
-
-function boundOf(i: number): number {
-  return LATENCY_BOUNDS_MS[i] ?? LATENCY_BOUNDS_MS.at(-1)!;
-}
-
-function percentiles(counts: readonly number[], bound: (index: number) => number): Percentiles {
-  const all = counts.reduce((sum, count) => sum + count, 0);
-  const at = (share: number): number => {
-    let left = all * share;
-    for (const [i, count] of counts.entries()) {
-      left -= count;
-      if (count > 0 && left <= 1e-9) return bound(i);
-    }
-    return 0;
-  };
-  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 
 /** Null: it took longer. */

@@ -22,6 +22,8 @@ export class Meter {
   /** The last change: the clock, and how long the thread had been idle. */
   #at = 0;
   #idle = 0;
+  /** Measuring began then. */
+  #since = 0;
   #cpu = 0;
   #loop: ReturnType<typeof monitorEventLoopDelay> | null = null;
   #collector: PerformanceObserver | null = null;
@@ -49,7 +51,8 @@ export class Meter {
       this.#cpu = cpu;
     }
     if (on !== this.#on) this.#switch(on);
-    return { t: "measured", ...counts, ms: { ...ms }, latency: [...latency], loopDelayMs: delays(this.#loop) };
+    const loopDelayMs = delays(this.#loop, performance.now() - this.#since);
+    return { t: "measured", ...counts, ms: { ...ms }, latency: [...latency], loopDelayMs };
   }
 
   /** A piece was scanned from `start` to `scanned`, and filtered and prepared until now (`performance.now()`). */
@@ -91,7 +94,7 @@ export class Meter {
   #switch(on: boolean): void {
     this.#on = on;
     if (on) {
-      this.#at = performance.now();
+      this.#since = this.#at = performance.now();
       this.#idle = performance.nodeTiming.idleTime;
       this.#cpu = cpuMs();
       this.#loop = monitorEventLoopDelay({ resolution: LOOP_MS });
@@ -139,9 +142,10 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-/** How late the loop was at its looks, ms. */
-function delays(loop: ReturnType<typeof monitorEventLoopDelay> | null): Measured["loopDelayMs"] {
+/** How late the loop was at its looks, ms. `ms`: for how long it was looked at; no look at all is one that is so late. */
+function delays(loop: ReturnType<typeof monitorEventLoopDelay> | null, ms: number): Measured["loopDelayMs"] {
   const late = (nanoseconds: number) => Math.max(0, nanoseconds / NANOSECONDS - LOOP_MS);
-  if (loop === null || loop.count === 0) return { p50: 0, p99: 0, max: 0 };
+  if (loop === null) return { p50: 0, p99: 0, max: 0 };
+  if (loop.count === 0) return { p50: ms, p99: ms, max: ms };
   return { p50: late(loop.percentile(50)), p99: late(loop.percentile(99)), max: late(loop.max) };
 }

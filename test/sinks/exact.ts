@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { type Batch, type Call, defineSink, type Gather, Redeliver, Type } from "@sluice/sdk";
 
@@ -8,15 +9,18 @@ import { type Batch, type Call, defineSink, type Gather, Redeliver, Type } from 
 class Count implements Gather {
   readonly #db: DatabaseSync;
   readonly #crashAt: number;
+  /** While it is there, poison is refused. */
+  readonly #strict: string;
   #hits = new Map<string, number>();
   #marks = new Map<string, { from: number; to: number }>();
 
-  constructor(db: DatabaseSync, crashAt: number) {
+  constructor(db: DatabaseSync, crashAt: number, strict: string) {
     this.#db = db;
+    this.#strict = strict;
     this.#crashAt = crashAt;
   }
 
-  add(batch: Batch, _call: Call): void {
+  add(batch: Batch, call: Call): void {
     const done = new Map<string, number>();
     const find = this.#db.prepare("SELECT upto FROM marks WHERE chunk = ?");
     for (const { chunk, redelivered } of batch.parts) {
@@ -25,6 +29,10 @@ class Count implements Gather {
     }
     for (const record of batch) {
       if (record.index < (done.get(record.part.chunk) ?? 0)) continue;
+      if (record.path === "/poison" && existsSync(this.#strict)) {
+        call.reject(record, "no poison yet");
+        continue;
+      }
       this.#hits.set(record.apiId, (this.#hits.get(record.apiId) ?? 0) + 1);
     }
     for (const { chunk, from, to } of batch.parts) {
@@ -65,6 +73,6 @@ export default defineSink({
     const db = new DatabaseSync(config.file);
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; CREATE TABLE IF NOT EXISTS hits (api TEXT PRIMARY KEY, n INTEGER);
       CREATE TABLE IF NOT EXISTS marks (chunk TEXT PRIMARY KEY, upto INTEGER)`);
-    return { gather: () => new Count(db, config.crash ?? 0), close: async () => db.close() };
+    return { gather: () => new Count(db, config.crash ?? 0, `${config.file}.strict`), close: async () => db.close() };
   },
 });

@@ -146,6 +146,8 @@ test("kill -9 in a replay over Redis: what was not acknowledged is still a dead 
   const file = (name: string) => join(folder, `${name}.out`);
   for (const name of ["slow", "other"]) writeFileSync(`${file(name)}.strict`, "");
   const start = async () => {
+    // Each has a configuration of its own, and so a folder: what the dead one left is in the way.
+    rmSync(join(folder, "run"), { recursive: true, force: true });
     const pump = await useSluiceWith(redis, sinks, { folder });
     await pump.ready();
     return { pump, client: clientOf(pump) };

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import type { Replayed } from "../../control/control.ts";
 import type { Letter, LetterFilter, LetterSummary } from "../../control/letters.ts";
 import { useAct } from "./act.ts";
 import { ask } from "./api.ts";
@@ -21,6 +22,8 @@ interface Question {
   records: number;
 }
 
+type Done = Pick<Replayed, "records"> & Partial<Replayed>;
+
 /** Records that a sink would never take, and what to do with them. */
 export function LettersView({ seen: { status }, query }: { seen: Shown; query: URLSearchParams }) {
   const sink = query.get("sink");
@@ -39,7 +42,7 @@ export function LettersView({ seen: { status }, query }: { seen: Shown; query: U
       setFound((before) =>
         after === undefined || before === null ? page : { ...page, letters: [...before.letters, ...page.letters] },
       );
-      return after === undefined ? `${count(sum(page))} dead letters.` : `${page.letters.length} more.`;
+      return after === undefined ? `${count(page.records)} dead letters.` : `${page.letters.length} more.`;
     });
   const apply = (wanted: LetterFilter) => {
     setFilter(wanted);
@@ -48,15 +51,16 @@ export function LettersView({ seen: { status }, query }: { seen: Shown; query: U
   };
   useEffect(() => void list(filter), []);
 
-  const all = found === null ? 0 : sum(found);
+  const all = found?.records ?? 0;
   const put = (deed: Deed) => {
     const some = chosen.size > 0;
     setQuestion({ deed, records: some ? chosen.size : all, filter: some ? { ids: [...chosen] } : filter });
   };
   const answer = async ({ deed, filter: which }: Question) => {
     const done = await act(async () => {
-      const { records } = await ask<{ records: number }>(`letters/${deed}`, { method: "POST", body: which });
-      return deed === "replay" ? `${count(records)} go to their sinks again.` : `${count(records)} are dropped.`;
+      const { records, skipped = [] } = await ask<Done>(`letters/${deed}`, { method: "POST", body: which });
+      const left = skipped.map(({ reason, letters }) => ` ${count(letters)} stay: ${reason}.`).join("");
+      return `${count(records)} ${deed === "replay" ? "go to their sinks again" : "are dropped"}.${left}`;
     });
     setQuestion(null);
     if (done) apply(filter);
@@ -116,10 +120,6 @@ export function LettersView({ seen: { status }, query }: { seen: Shown; query: U
   );
 }
 
-function sum({ totals }: LetterSummary): number {
-  return totals.reduce((n, { records }) => n + records, 0);
-}
-
 function parameters(filter: LetterFilter): string {
   return new URLSearchParams(Object.entries(filter).map(([name, value]) => [name, String(value)])).toString();
 }
@@ -128,36 +128,39 @@ function Reasons(props: { summary: LetterSummary; onChoose: (one: { sink: string
   return (
     <section class="panel" aria-labelledby="reasons">
       <h2 id="reasons">Why</h2>
-      <table class="reasons" aria-labelledby="reasons">
-        <thead>
-          <tr>
-            <th scope="col">Reason</th>
-            <th scope="col">Sink</th>
-            <th scope="col" class="number">
-              Letters
-            </th>
-            <th scope="col" class="number">
-              Size
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {props.summary.totals.slice(0, 10).map(({ sink, reason, records, bytes: size }) => (
-            <tr key={`${sink}\n${reason}`}>
-              <th scope="row">
-                <button type="button" class="link" onClick={() => props.onChoose({ sink, reason })}>
-                  {reason}
-                </button>
+      <div class="scroll">
+        {" "}
+        <table class="reasons" aria-labelledby="reasons">
+          <thead>
+            <tr>
+              <th scope="col">Reason</th>
+              <th scope="col">Sink</th>
+              <th scope="col" class="number">
+                Letters
               </th>
-              <td>
-                <a href={sinkLink(sink)}>{sink}</a>
-              </td>
-              <td class="number">{count(records)}</td>
-              <td class="number">{bytes(size)}</td>
+              <th scope="col" class="number">
+                Size
+              </th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {props.summary.totals.slice(0, 10).map(({ sink, reason, records, bytes: size }) => (
+              <tr key={`${sink}\n${reason}`}>
+                <th scope="row">
+                  <button type="button" class="link" onClick={() => props.onChoose({ sink, reason })}>
+                    {reason}
+                  </button>
+                </th>
+                <td>
+                  <a href={sinkLink(sink)}>{sink}</a>
+                </td>
+                <td class="number">{count(records)}</td>
+                <td class="number">{bytes(size)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </section>
   );
 }

@@ -110,7 +110,9 @@ export function fakeControl(started: number = Date.now() - 7_500_000): FakeContr
         const all = control.letterList.filter((letter) => isMeant(letter, filter));
         const from = filter.after === undefined ? 0 : all.findIndex(({ id }) => id === filter.after) + 1;
         const letters = all.slice(from, from + (filter.limit ?? 100));
-        return { letters, more: from + letters.length < all.length ? letters.at(-1)!.id : null, totals: totals(all) };
+        const more = from + letters.length < all.length ? letters.at(-1)!.id : null;
+        const bytes = all.reduce((sum, letter) => sum + letter.bytes, 0);
+        return { letters, more, records: all.length, bytes, totals: totals(all) };
       },
       async show(id, redact) {
         const letter = control.letterList.find((one) => one.id === id);
@@ -122,7 +124,7 @@ export function fakeControl(started: number = Date.now() - 7_500_000): FakeContr
         };
         return { ...letter, record, raw: redact ? "" : "3gA=" };
       },
-      replay: async (filter) => take("replay", filter),
+      replay: async (filter) => ({ records: take("replay", filter), skipped: [] }),
       drop: async (filter) => take("drop", filter),
     },
   };

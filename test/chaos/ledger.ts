@@ -61,6 +61,10 @@ export class Ledger {
     this.#life(sink, n).delivered.push({ at, instance });
   }
 
+  has(sink: string, n: number): boolean {
+    return (this.#lives.get(sink)!.get(n)?.delivered.length ?? 0) > 0;
+  }
+
   acknowledged(sink: string, n: number, at: number): void {
     this.#life(sink, n).acknowledged.push(at);
   }
@@ -83,8 +87,10 @@ export class Ledger {
     this.#wrong.push(what);
   }
 
-  deliveries(sink: string): number {
-    return [...(this.#lives.get(sink)?.values() ?? [])].reduce((sum, { delivered }) => sum + delivered.length, 0);
+  /** Deliveries beyond the first of each record and sink. */
+  get repeated(): number {
+    const lives = [...this.#lives.values()].flatMap((each) => [...each.values()]);
+    return lives.reduce((sum, { delivered }) => sum + Math.max(0, delivered.length - 1), 0);
   }
 
   /** What is not as it must be once all is at rest; nothing, if all is. */

@@ -46,7 +46,7 @@ export class SimulatedBody implements Body {
 
   constructor(name: string, events: BodyEvents, hooks: BodyHooks) {
     const process = realmNow();
-    const realm = new Realm(process.simulation, `${process.name} ${name} ${++process.children}`, process);
+    const realm = new Realm(process.simulation, `${process.name} ${name}`, process);
     this.#events = events;
     this.#hooks = hooks;
     this.thread = { realm, process, sink: name.slice(0, name.lastIndexOf("#")), exit: (code) => this.exit(code) };

@@ -11,7 +11,6 @@ export interface Item {
   id: string;
 }
 
-const LATENCY_MS = 20;
 const SLOW_MS = 4000;
 
 /** What a destination answered. */
@@ -31,8 +30,11 @@ export class FarEnd {
   readonly #ledger: Ledger;
   readonly #random: Random;
 
-  constructor(sink: string, ledger: Ledger, random: Random) {
+  readonly #latencyMs: number;
+
+  constructor(sink: string, latencyMs: number, ledger: Ledger, random: Random) {
     this.sink = sink;
+    this.#latencyMs = latencyMs;
     this.#ledger = ledger;
     this.#random = random;
   }
@@ -42,7 +44,7 @@ export class FarEnd {
     const { simulation } = thread.realm;
     const { mode } = this;
     const random = this.#random;
-    const latency = () => (mode === "slow" ? random.between(0, SLOW_MS) : random.between(0.1, LATENCY_MS));
+    const latency = () => (mode === "slow" ? random.between(0, SLOW_MS) : random.between(0.1, this.#latencyMs));
     return new Promise((resolve, reject) => {
       const answer = (say: () => void) => thread.realm.after(latency(), say);
       simulation.schedule(latency(), simulation.world, () => {

@@ -91,6 +91,7 @@ function sinkOf(random: Random, i: number, records: number): SinkPlan {
     records: 10 + random.below(kind === "writer" ? 60 : 300),
     ms: random.pick(kind === "writer" ? [0, 0, 50] : [200, 1000]),
     concurrency: kind === "writer" ? random.pick([1, 1, 3]) : 1,
+    latencyMs: random.pick([20, 20, 300, 1200]),
     actors: random.pick([1, 1, 2]),
     poison: {
       kind: random.pick(POISONS),

@@ -35,6 +35,8 @@ export class ModelRedis {
   data: Data = { lists: new Map(), streams: new Map(), hashes: new Map() };
   /** Its clock, ms since 1970. */
   readonly clock: () => number;
+  /** A pending entry goes from one consumer to another, who was idle for so long. */
+  changesHands: (from: string, to: string, idleMs: number) => void = () => {};
 
   constructor(clock: () => number) {
     this.clock = clock;
@@ -268,6 +270,7 @@ export class ModelRedis {
     }
     const now = this.clock();
     if (now - held.at < Number(minIdle)) return [];
+    if (held.consumer !== consumer) this.changesHands(held.consumer, consumer!, now - held.at);
     const option = (word: string) => (options.includes(word) ? Number(options[options.indexOf(word) + 1]) : null);
     const justId = options.includes("JUSTID");
     held.consumer = consumer!;

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Outcome } from "../level.ts";
 import type { Plan } from "./plan.ts";
 import { virtualTime } from "./time.ts";
 import { type Mutant, World } from "./world.ts";
@@ -6,25 +7,27 @@ import { type Mutant, World } from "./world.ts";
 /** After the last fault, how long all may take to come to rest, ms of the simulation. */
 const PATIENCE_MS = 20 * 60_000;
 const LOOK_MS = 1000;
-/** A probe of what is suspended, and a record in whose company others can be judged. */
-const COMPANY_MS = 5000;
+/** A probe of what is suspended, and records in whose company others can be judged, some for each actor. */
+const COMPANY_MS = 40_000;
+const COMPANY = 40;
 
-export interface Outcome {
-  /** What is not as it must be. */
-  wrong: string[];
-  /** All that happened, a line each. */
-  history: string[];
-  records: number;
-  /** Deliveries beyond the first of each record, by sink. */
-  steps: number;
-  /** Of the simulation, ms. */
-  ms: number;
+export interface SimulatedOutcome extends Outcome {
   /** The same for the same plan, always. */
   digest: string;
 }
 
+export interface RunOptions {
+  mutant?: Mutant;
+  /** With these events alone. */
+  only?: readonly number[] | null;
+  patienceMs?: number;
+}
+
 /** Runs a plan to its end, then all to rest. */
-export async function run(plan: Plan, mutant: Mutant = {}, only: readonly number[] | null = null): Promise<Outcome> {
+export async function run(
+  plan: Plan,
+  { mutant = {}, only = null, patienceMs = PATIENCE_MS }: RunOptions = {},
+): Promise<SimulatedOutcome> {
   const history: string[] = [];
   const digest = createHash("sha1");
   const undo = virtualTime();
@@ -40,12 +43,12 @@ export async function run(plan: Plan, mutant: Mutant = {}, only: readonly number
     await simulation.runUntil(() => false, last);
     world.say("all is well again");
     world.calm();
-    const deadline = simulation.now + PATIENCE_MS;
+    const deadline = simulation.now + patienceMs;
     for (let next = simulation.now; simulation.now < deadline; ) {
       if (simulation.now >= next) {
         next = simulation.now + COMPANY_MS;
         world.probe();
-        if (world.plan.sinks.some(({ poison }) => poison.numbers.size > 0)) world.push(0, 1, false);
+        if (world.plan.sinks.some(({ poison }) => poison.numbers.size > 0)) world.push(0, COMPANY, false);
       }
       await simulation.runUntil(() => false, simulation.now + LOOK_MS);
       if (world.atRest) break;
@@ -53,12 +56,14 @@ export async function run(plan: Plan, mutant: Mutant = {}, only: readonly number
     const wrong = world.atRest ? [] : ["it never came to rest"];
     if (!world.atRest) for (const it of world.instances) if (it?.alive) history.push(it.describe());
     wrong.push(...world.verdict());
+    const { records, repeated } = world.ledger;
+    const seconds = Math.round(simulation.now / 1000);
     return {
       wrong,
       history,
-      records: world.ledger.records,
-      steps: simulation.steps,
-      ms: simulation.now,
+      summary: `${records} records, ${kept.length} events, ${seconds} s in ${simulation.steps} steps, ${repeated} deliveries repeated`,
+      records,
+      repeated,
       digest: digest.update(String(simulation.steps)).digest("hex"),
     };
   } finally {

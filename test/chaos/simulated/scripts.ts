@@ -82,7 +82,8 @@ const RUNS: { readonly [name: string]: { script: Script; run: Run } } = {
     run(redis, [log, ...blocks], args) {
       for (const [i, block] of blocks.entries()) {
         const keep = Number(args[i]);
-        redis.put(block, keep === 0 ? [] : range(redis.list(block), -keep, -1));
+        if (keep === 0) redis.call("UNLINK", [block]);
+        else redis.call("LTRIM", [block, -keep, -1]);
       }
       return redis.call("XDEL", [log!, ...args.slice(blocks.length)]);
     },

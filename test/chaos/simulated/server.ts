@@ -20,8 +20,8 @@ export function requestOf(script: Script, keys: readonly string[], args: readonl
   return { name, args: [...keys, ...args], run: (redis) => run(redis, keys, args) };
 }
 
-/** Told of each acknowledgement that was taken: the log's entries, by the key of their stream. */
-export type Acknowledged = (log: string, sink: string, entries: readonly string[]) => void;
+/** What was said of the log's entries, by the key of their stream. */
+type Said = (log: string, sink: string, entries: readonly string[]) => void;
 
 /** One Redis of the simulation: may be away, stand still, refuse, forget, and have another clock. */
 export class Server {
@@ -32,7 +32,9 @@ export class Server {
   readonly refused = new Set<string>();
   /** Alters what is asked of it: for mutants. */
   alter: (request: Request) => Request = (request) => request;
-  acknowledged: Acknowledged = () => {};
+  acknowledged: Said = () => {};
+  /** Handed back, whosever they were. */
+  released: Said = () => {};
   #away = false;
   #down: (() => void)[] = [];
 
@@ -57,6 +59,9 @@ export class Server {
     if (request.name === "XACK") {
       const [log, sink, ...entries] = request.args.map(String);
       this.acknowledged(log!, sink!, entries);
+    } else if (request.name === "RELEASE") {
+      const [log, sink, , ...entries] = request.args.map(String);
+      this.released(log!, sink!, entries);
     }
     return reply;
   }

@@ -25,6 +25,8 @@ export interface SinkPlan {
   /** How long a batch waits for more, or a gather is filled. */
   ms: number;
   concurrency: number;
+  /** Of its destination, there and back each, at most. */
+  latencyMs: number;
   actors: number;
   poison: { kind: Poison; numbers: ReadonlySet<number> };
 }

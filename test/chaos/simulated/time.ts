@@ -9,8 +9,6 @@ export class Realm {
   readonly random: Random;
   /** Its wall clock is so far ahead, ms. */
   clockOffset = 0;
-  /** How many realms it has begun. */
-  children = 0;
   readonly #parent: Realm | null;
   #dead = false;
   #stopped = false;
@@ -20,7 +18,8 @@ export class Realm {
   constructor(simulation: Simulation, name: string, parent: Realm | null = null) {
     this.simulation = simulation;
     this.name = name;
-    this.random = new Random(simulation.seed, name);
+    // Another life of the same name has another dice.
+    this.random = new Random(simulation.seed, `${name} ${simulation.lives(name)}`);
     this.#parent = parent;
   }
 
@@ -89,6 +88,7 @@ export class Simulation {
   readonly world: Realm;
   #tasks: Task[] = [];
   #order = 0;
+  readonly #lives = new Map<string, number>();
   steps = 0;
 
   constructor(seed: number) {
@@ -98,6 +98,13 @@ export class Simulation {
 
   get wall(): number {
     return START + this.now;
+  }
+
+  /** How many there were of this name before. */
+  lives(name: string): number {
+    const lives = this.#lives.get(name) ?? 0;
+    this.#lives.set(name, lives + 1);
+    return lives;
   }
 
   schedule(ms: number, realm: Realm, work: () => void, every: number | null = null): Task {

@@ -3,6 +3,7 @@ import type { MakeBody } from "../../../core/actor/body.ts";
 import { keysOf } from "../../../core/log/keys.ts";
 import type { DeliveryLog } from "../../../core/log/log.ts";
 import type { RedisLogOptions } from "../../../core/log/redis.ts";
+import { FREE } from "../../../core/log/scripts.ts";
 import { Ledger } from "../ledger.ts";
 import { Random } from "../random.ts";
 import { numberIn, recordOf } from "../records.ts";
@@ -52,11 +53,16 @@ export class World {
     this.#random = new Random(plan.seed, "world");
     this.server = new Server(this.simulation);
     if (mutant.request) this.server.alter = (request) => mutant.request!(request);
+    this.server.redis.changesHands = (from, to, idleMs) => {
+      if (from === FREE || to === FREE || idleMs >= plan.leaseMs) return;
+      this.ledger.fault(`${to} took a chunk of ${from}, who was idle for ${Math.round(idleMs)} ms only`);
+    };
     this.server.acknowledged = (log, sink, entries) => this.#acknowledged(log, sink, entries);
+    this.server.released = (log, sink, entries) => this.#released(log, sink, entries);
     this.instances = plan.instances.map(() => null);
-    for (const { name, kind, poison } of plan.sinks) {
+    for (const { name, kind, latencyMs, poison } of plan.sinks) {
       this.ledger.addSink(name, { poison: poison.numbers, exact: kind === "counter" });
-      this.#farEnds.set(name, new FarEnd(name, this.ledger, new Random(plan.seed, name)));
+      this.#farEnds.set(name, new FarEnd(name, latencyMs, this.ledger, new Random(plan.seed, name)));
       this.#counters.set(name, new Counter());
     }
   }
@@ -292,6 +298,15 @@ export class World {
   #acknowledged(log: string, sink: string, entries: readonly string[]): void {
     for (const entry of entries) {
       for (const n of this.#recordsOf(log, entry)) this.ledger.acknowledged(sink, n, this.simulation.now);
+    }
+  }
+
+  /** Of a chunk that is handed back begun, the part that was delivered comes again. */
+  #released(log: string, sink: string, entries: readonly string[]): void {
+    for (const entry of entries) {
+      const records = this.#recordsOf(log, entry);
+      const begun = records.filter((n) => this.ledger.has(sink, n));
+      if (begun.length < records.length) for (const n of begun) this.ledger.excuseRecord(sink, n);
     }
   }
 

@@ -114,6 +114,14 @@ export class OpenSink {
     this.#runtime = this.#begin();
   }
 
+  get type(): string {
+    return this.#definition.type;
+  }
+
+  get reads(): Kind {
+    return this.#definition.reads ?? "analytics";
+  }
+
   get isOpen(): boolean {
     return this.#opened;
   }
@@ -124,11 +132,7 @@ export class OpenSink {
 
   /** Adds a chunk to the log and hands it to the sink. Chunks without a name are called chunk-1, chunk-2, ... */
   deliver(records: readonly TestRecord[], options: ChunkOptions = {}): void {
-    const {
-      wire = this.#definition.reads === "uptime" ? "uptime" : "msgpack",
-      redelivered = false,
-      from = 0,
-    } = options;
+    const { wire = this.reads === "uptime" ? "uptime" : "msgpack", redelivered = false, from = 0 } = options;
     const name = options.chunk ?? `chunk-${this.#seq + 1}`;
     const slab = slabOf(records, wire);
     this.#hand({ ...slab, name, wire, from, redelivered, digest: digestOf(slab) });

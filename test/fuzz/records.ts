@@ -23,7 +23,7 @@ import { mutated } from "./mutate.ts";
 
 type Encoder = ReturnType<typeof encode.json<AnalyticsRecord>>;
 type Scanned = ReturnType<ReturnType<typeof createScanner>["scan"]>;
-type Wire = "msgpack" | "protobuf" | "uptime";
+export type WireName = "msgpack" | "protobuf" | "uptime";
 
 const LIMIT = 100_000;
 const csv = encode.csv(schemaOf("analytics").leaves);
@@ -41,13 +41,8 @@ const RULES = {
 const PREPARE = { analytics: compilePrepare(RULES, "analytics"), uptime: compilePrepare(RULES, "uptime") };
 
 /** Whatever lies in the log: read by the generated code and the general scanner alike, or a dead letter; then counted and encoded. */
-function recordTarget(wire: Wire): Target<{ records: Buffer[]; zone: string }> {
-  const originals = [
-    ...extracts()
-      .filter((one) => one.wire === wire)
-      .flatMap(({ records }) => records),
-    ...odd(wire),
-  ];
+function recordTarget(wire: WireName): Target<{ records: Buffer[]; zone: string }> {
+  const originals = originalsOf(wire);
   // One that has learned the usual shape, and keeps learning from what comes.
   const fast = createScanner();
   const json = encode.json<AnalyticsRecord>("record");
@@ -87,7 +82,7 @@ function recordTarget(wire: Wire): Target<{ records: Buffer[]; zone: string }> {
 }
 
 /** What a sink may do with them. */
-function work({ table, unreadable }: Scanned, wire: Wire, json: Encoder): void {
+function work({ table, unreadable }: Scanned, wire: WireName, json: Encoder): void {
   const scope = new BatchScope();
   const { rows } = PREPARE[wire === "uptime" ? wire : "analytics"](table, unreadable);
   const part = { chunk: "c", from: 0, to: table.count, redelivered: false };
@@ -114,8 +109,14 @@ function work({ table, unreadable }: Scanned, wire: Wire, json: Encoder): void {
   scope.end();
 }
 
+/** Records of a gateway, and others. */
+export function originalsOf(wire: WireName): Uint8Array[] {
+  const recorded = extracts().filter((one) => one.wire === wire);
+  return [...recorded.flatMap(({ records }) => records), ...odd(wire)];
+}
+
 /** What no gateway writes and a reader takes all the same, as a start for changes. */
-function odd(wire: Wire): Uint8Array[] {
+function odd(wire: WireName): Uint8Array[] {
   const lists = { tags: ["a", "", "é".repeat(40)], graphqlErrors: [{ message: "m", path: ["a", 1, null] }] };
   const maps = { graphqlTypes: { __proto__: ["x"], T: [] }, geoCityNames: { en: "x" } };
   const record = { ...lists, ...maps, path: "/a", isGraphql: true, isMcp: true, responseCode: 404, orgId: "o" };
@@ -125,7 +126,7 @@ function odd(wire: Wire): Uint8Array[] {
 }
 
 /** The same records with bytes before and between them: who reads past an end sees those. */
-function between(records: readonly Uint8Array[], wire: Wire) {
+function between(records: readonly Uint8Array[], wire: WireName) {
   const filler = Buffer.alloc(16, 0xc6);
   const bytes = Buffer.concat(records.flatMap((record) => [filler, record]).concat(filler));
   const offsets = new Uint32Array(2 * records.length);

@@ -4,6 +4,7 @@ import { controlTarget } from "./control.ts";
 import { fuzz, type Options, type Outcome, type Target } from "./harness.ts";
 import { lockTarget, manifestTarget, tarballTarget } from "./plugins.ts";
 import { recordTargets } from "./records.ts";
+import { sinksTarget } from "./sinks.ts";
 import { bulkReaderTarget, framesTarget, respTarget } from "./wire.ts";
 
 /** A target, whatever its inputs are. */
@@ -16,6 +17,7 @@ export interface Named {
 /** Everything that reads from outside. */
 export const TARGETS: readonly Named[] = [
   ...recordTargets.map(named),
+  named(sinksTarget),
   named(configTarget),
   named(manifestTarget),
   named(lockTarget),

@@ -69,7 +69,7 @@ export function consoleOf({ sluice: { console } }: PumpConf, draft: Draft): Cons
   if (token !== "" && !(token.length >= LEAST_TOKEN && /^[\x21-\x7e]+$/.test(token))) {
     draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
       path: "sluice.console.token",
-      message: `sluice.console.token must have ${LEAST_TOKEN} characters or more, of ASCII and without blanks.`,
+      message: `It must have ${LEAST_TOKEN} characters or more, of ASCII and without blanks.`,
       mend: "Write a longer one, such as 32 random letters; or leave it out, and one is made.",
     });
   }

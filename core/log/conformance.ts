@@ -362,6 +362,24 @@ export function conformance(name: string, start: () => Promise<{ engine: Engine;
       expect(await list.letters("a")).toEqual({ records: 0, bytes: 0 });
     });
 
+    test("a peek shows what a sink gets next, and changes nothing", async () => {
+      expect(await list.peek("a", 5)).toEqual([]);
+      await push(records(1500));
+      await claimAll(list);
+      const seen = (peeked: Awaited<ReturnType<HomeList["peek"]>>) =>
+        peeked.map(({ chunk, index, raw }) => `${chunk} ${index} ${Buffer.from(raw)}`);
+      const first = seen(await list.peek("a", 5));
+      expect(first).toEqual(seen(await list.peek("a", 5)));
+      expect(await list.lag("a")).toMatchObject({ records: 1500 });
+      const refs = await takeAll("a");
+      expect(first).toEqual([0, 1, 2, 3, 4].map((i) => `${refs[0]!.chunk} ${i} record ${i} `));
+      // "b" is not there yet; "a" has all: the last chunk is shown.
+      expect(seen(await list.peek("b", 60)).at(-1)).toBe(`${refs[0]!.chunk} 59 record 59 `);
+      expect((await list.peek("b", 5000)).length).toBe(1500);
+      await list.ack("a", refs);
+      expect(seen(await list.peek("a", 1))).toEqual([`${refs.at(-1)!.chunk} 0 record 1000 `]);
+    });
+
     test("lag and usage follow the records", async () => {
       await push(records(2500));
       await claimAll(list);

@@ -100,6 +100,8 @@ export interface HomeList extends ListLog {
   getLetters(ids: readonly string[]): Promise<DeadLetter[]>;
   /** Gives letters another reason and another id, behind all others: their sink has refused them anew. What is gone stays so. */
   replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<void>;
+  /** What the sink gets next, at most so many records: those that wait for it, else the last that are still here, then live ones. Changes nothing. */
+  peek(sink: string, records: number): Promise<Peeked[]>;
 }
 
 export interface SinkEntry {
@@ -177,4 +179,12 @@ export interface DeadLetter extends NewLetter {
 export interface LetterHead extends Omit<DeadLetter, "raw"> {
   /** Of the record. */
   bytes: number;
+}
+
+/** A record that was looked at. */
+export interface Peeked {
+  /** Empty: it is still in the live list, at this index. */
+  chunk: string;
+  index: number;
+  raw: Uint8Array;
 }

@@ -4,9 +4,19 @@ import { fitting } from "./bulk-reader.ts";
 import type { Connection, Reply } from "./connection.ts";
 import { LogError, unavailable } from "./errors.ts";
 import { type GatewayList, keysOf, kindOf, type ListKeys } from "./keys.ts";
-import type { ChunkRef, DeadLetter, HomeList, Lag, LetterHead, NewLetter, ReadResult, SinkEntry } from "./log.ts";
+import type {
+  ChunkRef,
+  DeadLetter,
+  HomeList,
+  Lag,
+  LetterHead,
+  NewLetter,
+  Peeked,
+  ReadResult,
+  SinkEntry,
+} from "./log.ts";
 import { type Descriptor, lastEntry, parseDescriptor, readEntries, readPending } from "./redis-entries.ts";
-import { ensureGroups, isNoGroup } from "./redis-groups.ts";
+import { ensureGroups, isNoGroup, type Registry } from "./redis-groups.ts";
 import { lagOf } from "./redis-lag.ts";
 import {
   addLetters,
@@ -18,6 +28,7 @@ import {
   replaceLetters,
   writeLetters,
 } from "./redis-letters.ts";
+import { peek } from "./redis-peek.ts";
 import { sweepLog } from "./redis-sweep.ts";
 import { CLAIM, EXTEND, FREE, RELEASE } from "./scripts.ts";
 import { compareIds, FIRST_ID, nextId } from "./stream-id.ts";
@@ -31,6 +42,8 @@ export interface RedisListOptions {
   readonly chunkRecords: number;
   readonly chunkBytes: number;
   readonly sweepGraceMs: number;
+  /** The first list of its kind: it holds the sinks of all instances, whether or not it is used. */
+  readonly registry: () => Registry;
 }
 
 /** A longer list is not taken whole: the server looks for a record from the nearer end of its block (18 ns a node of seven). */
@@ -267,6 +280,10 @@ export class RedisList implements HomeList {
     return replaceLetters(this.#options.connection, this.keys, letters);
   }
 
+  peek(sink: string, records: number): Promise<Peeked[]> {
+    return peek(this.#options.connection, this.keys, sink, records);
+  }
+
   dropLetters(ids: readonly string[]): Promise<number> {
     return dropLetters(this.#options.connection, this.keys, ids);
   }
@@ -293,12 +310,12 @@ export class RedisList implements HomeList {
   }
 
   async #create(extra: readonly string[]): Promise<boolean> {
-    const { connection, consumer } = this.#options;
+    const { connection, consumer, registry } = this.#options;
     const { epoch } = connection;
     const named = new Map<string, SinkEntry>(extra.map((name) => [name, { name, fingerprint: "" }]));
     for (const sink of this.sinks) named.set(sink.name, sink);
     const all = [...named.values()];
-    if (!(await ensureGroups(connection, this.keys, all, consumer))) return false;
+    if (!(await ensureGroups(connection, this.keys, all, consumer, registry()))) return false;
     const last = this.#groups.size === 0 ? await lastEntry(connection.send, this.keys.log) : undefined;
     if (this.#epoch !== epoch) return true;
     // Of the first look in this epoch; later ones (a new sink) must not make what was claimed meanwhile look old.

@@ -1,6 +1,6 @@
 import type { Wire } from "@sluice/sdk";
 import { cut } from "./cut.ts";
-import type { DeadLetter, HomeList, LetterHead, NewLetter } from "./log.ts";
+import type { DeadLetter, HomeList, LetterHead, NewLetter, Peeked } from "./log.ts";
 import { SqliteChunks } from "./sqlite-chunks.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
@@ -20,6 +20,9 @@ export interface Intake {
   left(list: string): number;
   close(): void;
 }
+
+/** Looked into at once. */
+const PEEKED_CHUNKS = 4;
 
 export class SqliteList extends SqliteChunks<SqliteStore> implements HomeList {
   readonly #options: SqliteListOptions;
@@ -64,6 +67,21 @@ export class SqliteList extends SqliteChunks<SqliteStore> implements HomeList {
 
   async replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<void> {
     this.store.replaceLetters(this.name, letters);
+  }
+
+  async peek(sink: string, records: number): Promise<Peeked[]> {
+    const waiting = this.store.unread(this.name, sink, 0, PEEKED_CHUNKS);
+    const chunks = waiting.length > 0 ? waiting : this.store.newest(this.name);
+    const peeked: Peeked[] = [];
+    for (const { id, records: count } of chunks) {
+      const [chunk, ends] = [`${id}.${this.store.nonce}`, this.store.ends(id)];
+      for (let index = 0; index < count && peeked.length < records && ends !== null; index++) {
+        const start = index === 0 ? 0 : ends[index - 1]!;
+        const raw = this.store.data(id, start, ends[index]! - start);
+        if (raw !== null) peeked.push({ chunk, index, raw });
+      }
+    }
+    return peeked;
   }
 
   async dropLetters(ids: readonly string[]): Promise<number> {

@@ -65,6 +65,12 @@ export class SqliteStore extends SqliteFile {
     return this.naming(() => select.all(list, after, sink, limit)) as { id: number; records: number }[];
   }
 
+  /** The chunk that came last, if it is still there. */
+  newest(list: string): { id: number; records: number }[] {
+    const select = this.sql("SELECT id, records FROM chunk WHERE list = ? ORDER BY id DESC LIMIT 1");
+    return this.naming(() => select.all(list)) as { id: number; records: number }[];
+  }
+
   /** How many were not done before. */
   markDone(sink: string, ids: readonly number[]): number {
     // Only what is there: a mark of a deleted chunk would stay for ever.

@@ -3,10 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { TestPump, type TestSink, until } from "../../test/support/pump.ts";
 import { numbered } from "../../test/support/records.ts";
+import { CONTROL_ERROR_CODES, ControlError } from "./errors.ts";
 import { fakeControl } from "./fake-control.ts";
 import { flameOf, heaviest } from "./flame.ts";
 import { shareOf } from "./limit.ts";
-import { createControl } from "./local.ts";
+import { createProfiler, type Profiler } from "./profiler.ts";
 
 type Sinks = { [name: string]: Omit<TestSink, "module"> };
 
@@ -26,10 +27,13 @@ async function started(sinks: Sinks, records = 60_000): Promise<TestPump> {
   return pump;
 }
 
-function controlOf({ supervisor }: TestPump) {
-  const { status, crew } = supervisor;
-  const { letters } = fakeControl().control;
-  return createControl({ version: "1", configuration: null, status, crew, stop: () => {}, letters });
+function controlOf({ supervisor }: TestPump): Profiler {
+  const crew = (sink: string) => {
+    const found = supervisor.crew(sink);
+    if (!found) throw new ControlError(CONTROL_ERROR_CODES.noSink, `no sink ${sink}`);
+    return found;
+  };
+  return createProfiler({ status: supervisor.status, crew });
 }
 
 test.each(["worker", "process"] as const)("a function that burns CPU stands out by name: %s", async (isolation) => {

@@ -38,25 +38,48 @@ export async function groupsOf({ send }: Connection, keys: ListKeys): Promise<Gr
   });
 }
 
+/** Where the sinks of all instances are written before any list holds something. */
+export interface Registry {
+  connection: Connection;
+  keys: ListKeys;
+}
+
 /**
- * Makes sure that each sink has its group, so that no chunk can be swept before it was that sink's. False: the list
- * never held anything, and nothing is made. Groups begin at 0: one that was lost must see again what is there.
+ * Makes sure that each sink has its group, so that no chunk can be swept before it was that sink's: in a list that is new, also those
+ * that only other instances have, who may not have looked yet. False: the list never held anything, and nothing is made, except in
+ * the registry's own. Groups begin at 0: one that was lost must see again what is there.
  */
 export async function ensureGroups(
   connection: Connection,
   keys: ListKeys,
   sinks: readonly SinkEntry[],
   consumer: string,
+  registry: Registry,
 ): Promise<boolean> {
   const { send } = connection;
+  const isRegistry = registry.keys.log === keys.log;
   // One by one: while a slot of a cluster moves, keys of it may lie on two nodes.
   const there = await Promise.all([keys.live, keys.log].map((key) => send("EXISTS", [key], key)));
-  if (there.every((n) => n === 0)) return false;
+  const used = there.some((n) => n !== 0);
+  if (!used && !isRegistry) return false;
   const known = new Set((await groupsOf(connection, keys)).map(({ name }) => name));
-  const missing = sinks.filter(({ name }) => !known.has(name));
-  if (missing.length === 0) return true;
+  const others = known.size === 0 && !isRegistry ? await foreignSinks(registry, sinks) : [];
+  const missing = [...sinks.filter(({ name }) => !known.has(name)), ...others];
+  if (missing.length === 0) return used;
   await registerSinks(connection, keys, missing, consumer);
   return true;
+}
+
+async function foreignSinks({ connection, keys }: Registry, own: readonly SinkEntry[]): Promise<SinkEntry[]> {
+  const registered = await readRegistrations(connection, keys).catch((error) => {
+    // That list alone is broken, or on another node, which is away: what waits here must be claimed before the gateway's expiry strikes.
+    if (isLogError(error, LOG_ERROR_CODES.wrongType) || isLogError(error, LOG_ERROR_CODES.unavailable)) {
+      return new Map<string, Registration>();
+    }
+    throw error;
+  });
+  for (const { name } of own) registered.delete(name);
+  return [...registered].map(([name, { fingerprint }]) => ({ name, fingerprint }));
 }
 
 /** Tells the other instances of these sinks, and makes the groups that are missing; also out of memory. */

@@ -7,7 +7,7 @@ import { redisLogConfig, startRedis, type TestRedis } from "../../test/support/r
 import { claimAll, readAll, records, SINKS, sleep } from "./conformance.ts";
 import { LOG_ERROR_CODES } from "./errors.ts";
 import { analyticsLists, keysOf } from "./keys.ts";
-import type { DeliveryLog, ListLog } from "./log.ts";
+import type { DeliveryLog, ListLog, SinkEntry } from "./log.ts";
 import { openRedisLog, type RedisEngineConfig } from "./redis.ts";
 
 const LEASE_MS = 200;
@@ -44,14 +44,17 @@ function config(changes: Partial<RedisEngineConfig> = {}): RedisEngineConfig {
   };
 }
 
-async function openLog(changes: Partial<RedisEngineConfig> = {}): Promise<{ log: DeliveryLog; list: ListLog }> {
+async function openLog(
+  changes: Partial<RedisEngineConfig> = {},
+  sinks: readonly SinkEntry[] = SINKS,
+): Promise<{ log: DeliveryLog; list: ListLog }> {
   const log = openRedisLog(config(changes), {
     lists: LISTS.map((list) => ({ ...list, name: list.name.replace("analytics-", changes.keyPrefix ?? "analytics-") })),
     sweepGraceMs: 0,
     warn: (message) => warnings.push(message),
   });
   open.push(log);
-  await log.open(SINKS);
+  await log.open(sinks);
   return { log, list: log.lists[0]! };
 }
 
@@ -454,10 +457,23 @@ describe("delivery log on Redis under faults", () => {
     expect(await one.list.sweep()).toBe(1);
   });
 
+  test("a list that is used for the first time while an instance is away is kept for the sinks that only this one has", async () => {
+    const { log: away } = await openLog({}, [...SINKS, { name: "its own", fingerprint: "" }]);
+    const { log } = await openLog();
+    const list = log.lists[1]!;
+    await push(1, 0, list.name);
+    await claimAll(list);
+    for (const { name } of SINKS) await deliverAll(list, name, 1);
+    expect(await list.sweep()).toBe(0);
+    await deliverAll(away.lists[1]!, "its own", 1);
+    expect(await list.sweep()).toBe(1);
+  });
+
   test("unused lists leave no keys; used ones are persisted against the gateway's expiry", async () => {
     const { list } = await openLog();
     await sleep(10);
-    expect(await redis.client.keys("*")).toEqual([]);
+    // The first tells of the sinks.
+    expect((await redis.client.keys("*")).sort()).toEqual([KEYS.log, KEYS.sinks].sort());
     await push(3500);
     await redis.client.expire(NAME, 60);
     await list.claim();

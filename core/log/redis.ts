@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { RedisLogConfig } from "../config/config.ts";
 import type { Connection, Link, Send } from "./connection.ts";
 import { isLogError, LOG_ERROR_CODES, LogError } from "./errors.ts";
-import { type GatewayList, gatewayLists, keysOf, UPTIME_LIST } from "./keys.ts";
+import { type GatewayList, gatewayLists, keysOf, kindOf, UPTIME_LIST } from "./keys.ts";
 import { openLink } from "./link.ts";
 import type { DeliveryLog, KnownSink, Memory, SinkEntry } from "./log.ts";
 import { groupsOf, readRegistrations, registerSinks } from "./redis-groups.ts";
@@ -53,9 +53,10 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
   const consumer = randomBytes(9).toString("base64url");
   const { leaseMs, chunkRecords, chunkBytes } = config;
   const sweepGraceMs = options.sweepGraceMs ?? SWEEP_GRACE_MS;
-  const lists = (options.lists ?? gatewayLists(config.keyPrefix)).map((list) => {
+  const lists: RedisList[] = (options.lists ?? gatewayLists(config.keyPrefix)).map((list) => {
     const connection = link.to(keysOf(list.name).log);
-    return new RedisList(list, { connection, consumer, leaseMs, chunkRecords, chunkBytes, sweepGraceMs });
+    const registry = () => lists.find(({ wire }) => kindOf(wire) === kindOf(list.wire))!;
+    return new RedisList(list, { connection, consumer, leaseMs, chunkRecords, chunkBytes, sweepGraceMs, registry });
   });
 
   /**

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { InstanceOptions } from "./daemon.ts";
 import type { LetterOptions } from "./dlq.ts";
 import { conf, positive } from "./options.ts";
+import type { TapOptions } from "./tap.ts";
 
 /** Commands that change what a pump that runs does, and those of its dead letters. */
 export function addOperateCommands(program: Command, done: (code: number) => void): void {
@@ -21,6 +22,10 @@ export function addOperateCommands(program: Command, done: (code: number) => voi
   under(program, "resume <sink>", "let a suspended sink go on, or try at once").action(
     async (sink: string, options: InstanceOptions) => done(await (await suspension()).resume(sink, options)),
   );
+
+  under(program, "tap <sink>", "show what a sink would be given, removing nothing")
+    .option("--records <n>", `how many, 1 to ${MOST_RECORDS}`, someRecords, 10)
+    .action(async (sink: string, options: TapOptions) => done(await (await import("./tap.ts")).tap(sink, options)));
 
   const dlq = program.command("dlq").description("dead letters: records that a sink will not take");
   const letters = () => import("./dlq.ts");
@@ -44,6 +49,14 @@ export function addOperateCommands(program: Command, done: (code: number) => voi
     .option("--all", "all that there are")
     .option("--yes", "without a question")
     .action(async (ids: string[], options: LetterOptions) => done(await (await letters()).drop(ids, options)));
+}
+
+const MOST_RECORDS = 1000;
+
+function someRecords(text: string): number {
+  const value = positive(text);
+  if (value > MOST_RECORDS) throw new InvalidArgumentError(`It must be ${MOST_RECORDS} or less.`);
+  return value;
 }
 
 const UNITS = { s: 1000, m: 60_000, h: 3600_000, d: 86_400_000 };

@@ -62,9 +62,11 @@ export interface Reloaded {
 
 /** One record as a sink would get it: after its filters and preparation. */
 export interface Tapped {
+  /** Empty: the record is still in the live list. */
   chunk: string;
   index: number;
-  /** False: its filters leave it out. */
+  /** False: its filters leave it out, or it cannot be decoded. */
   taken: boolean;
-  record: { [field: string]: unknown };
+  /** By the JSON names of its fields; null: it cannot be decoded. */
+  record: { [field: string]: unknown } | null;
 }

@@ -1,6 +1,7 @@
+import type { SinkConfig } from "../config/config.ts";
 import type { Crew } from "../supervisor/crew.ts";
 import type { Status } from "../supervisor/status.ts";
-import type { Control, Letters } from "./control.ts";
+import type { Control, Letters, Tapped } from "./control.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "./errors.ts";
 import { createProfiler } from "./profiler.ts";
 
@@ -14,6 +15,7 @@ export interface ControlParts {
   reload?: Control["reload"] | undefined;
   stop(): void;
   letters: Letters;
+  tap(sink: SinkConfig, records: number): AsyncIterable<Tapped>;
 }
 
 /** The control interface of the pump in this process. */
@@ -42,9 +44,7 @@ export function createControl(parts: ControlParts): Control {
     stop,
     profile,
     profileAll,
-    tap() {
-      throw notPossible("Not yet.");
-    },
+    tap: (sink, records) => parts.tap(crewOf(sink).config, records),
     letters,
   };
 }

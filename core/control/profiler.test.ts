@@ -4,7 +4,6 @@ import { expect, onTestFinished, test } from "vitest";
 import { TestPump, type TestSink, until } from "../../test/support/pump.ts";
 import { numbered } from "../../test/support/records.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "./errors.ts";
-import { fakeControl } from "./fake-control.ts";
 import { flameOf, heaviest } from "./flame.ts";
 import { shareOf } from "./limit.ts";
 import { createProfiler, type Profiler } from "./profiler.ts";

@@ -95,6 +95,10 @@ export class Crew {
     return this.#sink.plugin.isolation;
   }
 
+  get config(): SinkConfig {
+    return this.#sink;
+  }
+
   start(): void {
     if (this.state !== "suspended") this.#fill();
   }

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { encodeMsgpack } from "@sluice/sdk/record";
 import { expect, test } from "vitest";
 import { LIST, recordOf } from "../support/gateway.ts";
+import { until } from "../support/pump.ts";
 import type { TestRedis } from "../support/redis.ts";
 import { type SluiceProcess, useFolder, useRedis, useSluice } from "../support/sluice.ts";
 
@@ -102,4 +103,55 @@ test("dead letters: listed by sink and reason, shown decoded or without what is 
   });
   expect(JSON.parse((await command(pump, "dlq", "drop", "--all", "--yes", "--json")).out)).toEqual({ records: 3 });
   expect((await command(pump, "dlq", "list")).out).toBe("There are no such dead letters.\n");
+});
+
+test("tap shows what a sink would be given, and takes nothing", async () => {
+  const redis = await useRedis();
+  const [one, two] = [join(useFolder(), "one"), join(useFolder(), "two")];
+  const meta = { csv_dir: one };
+  const filtered = {
+    type: "csv",
+    meta,
+    filters: { skip_api_ids: ["api3"] },
+    ignore_fields: ["host"],
+    omit_detailed_recording: true,
+  };
+  const pump = await useSluice({ redis, csv: { two }, pumps: { one: filtered } });
+  await pump.ready();
+  await command(pump, "suspend", "one");
+  await redis.client.rpush(LIST, ...[1, 2, 3].map((n) => Buffer.from(record(n))), "no record");
+  await pump.drained(redis, ["two"]);
+  const lines = (await command(pump, "tap", "one", "--records", "4", "--json")).out.trim().split("\n");
+  const tapped = lines.map((line) => JSON.parse(line));
+  expect(tapped.map(({ taken, index }) => [taken, index])).toEqual([
+    [true, 0],
+    [true, 1],
+    [false, 2],
+    [false, 3],
+  ]);
+  expect(tapped[0].record).toMatchObject({ api_id: "api1", host: "", raw_request: "" });
+  expect(tapped[3].record).toBeNull();
+  const people = (await command(pump, "tap", "one", "--records", "3")).out;
+  expect(people).toMatch(/^record 0 of chunk \d+-0\./);
+  expect(people).toContain("record 2 of chunk");
+  expect(people).toContain("left out by the sink's filters");
+  await command(pump, "resume", "one");
+  await pump.drained(redis, ["one", "two"]);
+  expect((await command(pump, "tap", "none")).err).toContain("There are: ");
+});
+
+test("dead letters are replayed by command, to those that are named", async () => {
+  const { redis, pump, push } = await scene();
+  await push("no record", "none either");
+  await pump.drained(redis, ["one", "two"]);
+  expect(await command(pump, "dlq", "replay")).toMatchObject({ code: 1, err: expect.stringContaining("--all") });
+  const before = JSON.parse((await command(pump, "dlq", "list", "--sink", "one", "--json")).out).letters;
+  const told = await command(pump, "dlq", "replay", before[0].id, before[1].id);
+  expect(told).toMatchObject({ code: 0, out: expect.stringMatching(/^2 letters on the way/) });
+  // They still cannot be read: new letters stand in their place.
+  await until(async () => {
+    const now = JSON.parse((await command(pump, "dlq", "list", "--json")).out).letters;
+    const kept = now.filter(({ id }: { id: string }) => before.some((old: { id: string }) => old.id === id));
+    return now.length === 4 && kept.length === 0;
+  }, "the letters to be replaced");
 });

@@ -1,0 +1,28 @@
+import type { Tapped } from "../control/control.ts";
+import type { InstanceOptions } from "./daemon.ts";
+import { EXIT } from "./errors.ts";
+import { whichPump } from "./instance.ts";
+import { say } from "./plugin-folder.ts";
+
+export interface TapOptions extends InstanceOptions {
+  records: number;
+}
+
+/** `sluice tap <sink>`. */
+export async function tap(sink: string, options: TapOptions): Promise<number> {
+  let seen = 0;
+  for await (const tapped of whichPump(options).client.tap(sink, options.records)) {
+    seen++;
+    if (options.json) say(JSON.stringify(tapped));
+    else for (const line of report(tapped)) say(line);
+  }
+  if (seen < options.records && !options.json) say(`${seen === 0 ? "No records" : "No more records"} in ten seconds.`);
+  return EXIT.ok;
+}
+
+function report({ chunk, index, taken, record }: Tapped): string[] {
+  const place = chunk === "" ? `record ${index} of the live list` : `record ${index} of chunk ${chunk}`;
+  if (record === null) return [`${place}: it cannot be decoded, and becomes a dead letter`];
+  if (!taken) return [`${place}: left out by the sink's filters`, JSON.stringify(record, null, 2)];
+  return [place, JSON.stringify(record, null, 2)];
+}

@@ -2,14 +2,17 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Address } from "../../core/config/config.ts";
+import { keysOf } from "../../core/log/keys.ts";
 import { slotOf } from "../../core/log/slots.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
 import { csvFiles } from "../support/csv.ts";
 import { arrivals, LIST, LISTS, numbersIn, push } from "../support/gateway.ts";
+import { startProxy } from "../support/proxy.ts";
 import { until } from "../support/pump.ts";
 import type { RedisOptions, TestRedis } from "../support/redis.ts";
 import { MASTER_NAME, startSentinels } from "../support/sentinel.ts";
+import { shiftedClock } from "../support/shifted-clock.ts";
 import { type SluiceProcess, useFolder, useRedis, useSluice } from "../support/sluice.ts";
 
 /** The real process on real Sentinels and clusters, which lose a node or move a slot while it drains them. */
@@ -75,6 +78,48 @@ test("Sentinel: the master is killed with -9 while it is drained; all that its r
   await expectAll(scene, it.replica, [LIST], COUNT + 1000);
   expect(scene.sluice.output).not.toContain("s3ntinel");
 });
+
+test.each([
+  ["ahead", 60],
+  ["behind", -60],
+])(
+  "the clock of a new master is a minute %s: nobody loses what he is working on, and everything arrives",
+  async (_, seconds) => {
+    const master = await useRedis();
+    const replica = await useRedis({ env: shiftedClock(seconds) });
+    const [clock] = await replica.client.time();
+    expect(Math.abs(Number(clock) - Date.now() / 1000 - seconds)).toBeLessThan(10);
+    await replica.client.replicaof(master.host, master.port);
+    const info = () => replica.client.info("replication");
+    await until(async () => (await info()).includes("master_link_status:up"), "the replica to follow");
+    const target = { host: master.host, port: master.port };
+    const proxy = await startProxy(target);
+    onTestFinished(() => proxy.stop());
+    // Two, so that one could take what the other has.
+    const storage = { addrs: [`127.0.0.1:${proxy.port}`] };
+    const scenes = [await useSluiceOn(storage), await useSluiceOn(storage)];
+    await push(master.client, 0, COUNT);
+    await master.client.wait(1, 5000);
+    await begun(...scenes);
+    target.port = replica.port;
+    await master.kill("SIGKILL");
+    await replica.client.replicaof("NO", "ONE");
+    for (const { sluice } of scenes) await sluice.ready();
+    await push(replica.client, COUNT, COUNT + 1000);
+    await scenes[0]!.sluice.drained(replica, ["csv"]);
+    // Nor does what is done stay, whatever time its name tells.
+    const log = keysOf(LIST).log;
+    await until(async () => (await replica.client.xlen(log)) === 0, "the chunks to be deleted");
+    for (const { sluice } of scenes) {
+      expect((await sluice.terminate()).code).toBe(0);
+      expect(sluice.output).not.toContain("taken over by another instance");
+    }
+    const found = arrivals(numbersIn(...scenes.map(({ csv }) => csv)), COUNT + 1000);
+    expect(found).toMatchObject({ missing: [], foreign: [] });
+    expect(found.duplicates).toBeLessThanOrEqual(COUNT);
+  },
+  120_000,
+);
 
 test("Cluster: a master is killed with -9 while it is drained; its replica takes over, and all that it had arrives", async () => {
   const cluster = await useCluster({ replicas: true });
@@ -151,10 +196,10 @@ test("TLS with a client's certificate: everything arrives once; a server that th
   await (await useSluice({ redis, csv: { csv: useFolder() }, storage: trusting })).ready();
 });
 
-async function begun({ csv, sluice }: Scene): Promise<void> {
-  const size = () => csvFiles(csv).reduce((sum, file) => sum + statSync(file).size, 0);
+async function begun(...scenes: Scene[]): Promise<void> {
+  const size = () => scenes.flatMap(({ csv }) => csvFiles(csv)).reduce((sum, file) => sum + statSync(file).size, 0);
   await until(
     () => size() > 100_000,
-    () => `the first rows\n${sluice.tail()}`,
+    () => `the first rows\n${scenes.map(({ sluice }) => sluice.tail()).join("\n")}`,
   );
 }

@@ -19,6 +19,8 @@ export interface RedisOptions {
   port?: number;
   /** Speaks only TLS, and only with clients that have a certificate. */
   tls?: Certificates;
+  /** Variables of the process, beside its own. */
+  env?: { [name: string]: string };
 }
 
 /** A real redis-server in a folder of its own, without persistence unless the flags ask for it. */
@@ -80,7 +82,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
     ...(options.password !== undefined && { requirepass: options.password }),
     ...options.flags,
   };
-  let child = await launch(flags, client);
+  let child = await launch(flags, client, options.env);
 
   const kill = async (signal: NodeJS.Signals) => {
     child.server.kill(signal);
@@ -99,7 +101,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
     },
     kill,
     async restart() {
-      child = await launch(flags, client);
+      child = await launch(flags, client, options.env);
     },
     async stop() {
       client.disconnect();
@@ -135,9 +137,13 @@ interface Launched {
   unguard(): void;
 }
 
-async function launch(flags: { [name: string]: string | undefined }, client: Redis): Promise<Launched> {
+async function launch(
+  flags: { [name: string]: string | undefined },
+  client: Redis,
+  env: RedisOptions["env"],
+): Promise<Launched> {
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value ?? ""]);
-  const server = spawn(SERVER, args, { stdio: "ignore" });
+  const server = spawn(SERVER, args, { stdio: "ignore", env: { ...process.env, ...env } });
   const unguard = guard(server.pid!);
   const died = once(server, "exit").then(([code]) => {
     throw new Error(`${SERVER} ended with ${String(code)} before it answered`);

@@ -5,7 +5,7 @@ import { recordMaker, type Traffic } from "./records.ts";
 export const LIST = "analytics-tyk-system-analytics";
 /** Holds every record made so far; runs get copies. */
 const MASTER = "bench:records";
-const STAGED = "bench:staged";
+export const STAGED = "bench:staged";
 const SEED = 20;
 const PIECE = 1000;
 
@@ -13,6 +13,8 @@ const PIECE = 1000;
 export interface Source {
   /** Its `analytics_storage_config`. */
   readonly storage: object;
+  /** More of its `sluice`. */
+  readonly settings?: object;
   /** Gets so many records ready, and clears what an earlier run left. */
   stage(records: number): Promise<void>;
   /** They appear, all at once. */
@@ -25,13 +27,13 @@ export class Backlog implements Source {
   readonly #make: () => Buffer;
   #made = 0;
 
-  private constructor(redis: TestRedis, traffic: Traffic) {
+  private constructor(redis: TestRedis, make: () => Buffer) {
     this.redis = redis;
-    this.#make = recordMaker(SEED, traffic);
+    this.#make = make;
   }
 
-  static async start(traffic: Traffic = {}): Promise<Backlog> {
-    return new Backlog(await startRedis(), traffic);
+  static async start(traffic: Traffic = {}, make: () => Buffer = recordMaker(SEED, traffic)): Promise<Backlog> {
+    return new Backlog(await startRedis(), make);
   }
 
   get storage(): object {

@@ -9,6 +9,7 @@ import { runPump } from "./pump.ts";
 import { aggregate } from "./scenarios/aggregate.ts";
 import { csv } from "./scenarios/csv.ts";
 import { drain } from "./scenarios/drain.ts";
+import { growth } from "./scenarios/growth.ts";
 import { isolation } from "./scenarios/isolation.ts";
 import { latency } from "./scenarios/latency.ts";
 import { memory } from "./scenarios/memory.ts";
@@ -32,6 +33,7 @@ const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
   start,
   latency,
   isolation,
+  growth,
   topology,
   plugins,
   micro,

@@ -35,7 +35,11 @@ const finished = new Map<string, number>();
 
 const timer = setInterval(() => {
   const { sinks, lists, logError } = running.status();
-  if (phase === "starting" && logError === null && sinks.every(({ state }) => state === "open")) {
+  if (
+    phase === "starting" &&
+    logError === null &&
+    sinks.every(({ state }) => state === "open" || state === "suspended")
+  ) {
     phase = "open";
     tell({ t: "open" });
   }

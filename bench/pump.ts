@@ -16,6 +16,8 @@ const PROCESS = fileURLToPath(new URL("./pump-process.js", import.meta.url));
 const STOP_MS = 2000;
 const SAMPLE_MS = 50;
 const PATIENCE_MS = 120_000;
+/** And of each record. */
+const PATIENCE_RECORD_MS = 0.1;
 
 /** What the process is told. */
 export interface Order {
@@ -53,7 +55,7 @@ export interface Sinks {
 }
 
 export interface OwnSink {
-  type: "csv" | "prometheus" | "count" | "count-apart" | "age" | "hangs" | "fails";
+  type: "csv" | "prometheus" | "count" | "count-apart" | "age" | "hangs" | "fails" | "suspended";
   bad?: true;
 }
 
@@ -113,7 +115,7 @@ export async function runPump(
   }
 }
 
-async function pumpConf({ storage }: Source, sinks: Sinks, folder: string, addresses: Addresses) {
+async function pumpConf({ storage, settings }: Source, sinks: Sinks, folder: string, addresses: Addresses) {
   const pumps = Object.entries(sinks).map(([name, sink]) => {
     const { type } = sink;
     if ("meta" in sink) return [name, { type, meta: sink.meta }];
@@ -126,7 +128,7 @@ async function pumpConf({ storage }: Source, sinks: Sinks, folder: string, addre
     dont_purge_uptime_data: true,
     health_check_endpoint_port: await freePort(),
     pumps: Object.fromEntries(pumps),
-    sluice: { stop: STOP_MS, sinks: actorsOf(sinks) },
+    sluice: { stop: STOP_MS, sinks: actorsOf(sinks), ...settings },
   };
 }
 
@@ -195,7 +197,7 @@ async function drained(
   const pid = child.pid!;
   const samples: number[] = [];
   let sampler: NodeJS.Timeout | undefined;
-  const patience = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+  const patience = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS + order.records * PATIENCE_RECORD_MS);
   try {
     return await new Promise<Omit<Run, "ages">>((resolve, reject) => {
       let result: Omit<Run, "ages"> | null = null;

@@ -1,4 +1,4 @@
-import { encodeMsgpack } from "@sluice/sdk/record";
+import { encodeMsgpack, encodeProtobuf } from "@sluice/sdk/record";
 import { createRandom } from "../core/demo/random.ts";
 
 const METHODS = ["GET", "GET", "GET", "POST", "PUT", "DELETE"] as const;
@@ -87,5 +87,30 @@ export function recordMaker(seed: number, { routes }: Traffic = {}): (at?: numbe
         listenPath: `/${random.pick(WORDS)}/`,
       }),
     );
+  };
+}
+
+/** Makes records of about 300 B: protobuf, which leaves out what is empty. */
+export function smallRecordMaker(seed: number): () => Buffer {
+  const random = createRandom(seed);
+  const keys = Array.from({ length: 1000 }, () => random.uuid());
+  let made = 0;
+  return () => {
+    const path = `/${random.pick(WORDS)}/${random.below(10_000)}`;
+    const record = {
+      method: random.pick(METHODS),
+      host: random.pick(HOSTS),
+      path,
+      rawPath: path,
+      userAgent: random.pick(AGENTS),
+      responseCode: random.pick(CODES),
+      apiKey: random.pick(keys),
+      apiId: random.pick(keys),
+      orgId: random.pick(keys),
+      timestamp: START + made++,
+      requestTime: random.below(300),
+      ipAddress: `203.0.113.${random.below(256)}`,
+    };
+    return Buffer.from(encodeProtobuf(record));
   };
 }

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { defineSink, Retryable, Type } from "@sluice/sdk";
+import { defineSink, Fatal, Retryable, Type } from "@sluice/sdk";
 
 /** Sinks to measure with. Those that take records say at their end what they got, in `file`. */
 const config = Type.Object({ file: Type.String({ default: "", path: "write" }) });
@@ -59,7 +59,15 @@ const fails = defineSink({
   },
 });
 
+const suspended = defineSink({
+  type: "suspended",
+  config,
+  async open() {
+    throw new Fatal("it is to be suspended");
+  },
+});
+
 /** The same in a process of its own. */
 const countApart = { ...count, type: "count-apart" };
 
-export default [count, countApart, age, hangs, fails];
+export default [count, countApart, age, hangs, fails, suspended];

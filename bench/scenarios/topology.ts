@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { makeCertificates } from "../../test/support/certificates.ts";
 import { startCluster, type TestCluster } from "../../test/support/cluster.ts";
 import { LISTS } from "../../test/support/gateway.ts";
 import { startRedis, type TestRedis } from "../../test/support/redis.ts";
+import { cpuOf } from "../cpu.ts";
 import { runPump } from "../pump.ts";
 import { Spread } from "../spread.ts";
 import type { Figure } from "../table.ts";
@@ -10,8 +10,6 @@ import type { Figure } from "../table.ts";
 const RECORDS = 300_000;
 const ROUNDS = 5;
 const LISTS_A_NODE = 2;
-const TICKS_A_SECOND = 100;
-
 /** The same lists on one server, on the three nodes of a cluster, and on one server through TLS; they take turns. */
 export async function topology(): Promise<Figure[]> {
   const certificates = makeCertificates();
@@ -80,15 +78,6 @@ interface Variant {
   source: Spread;
   servers: readonly TestRedis[];
   atLeast?: number;
-}
-
-/** Seconds of CPU, of all threads. */
-function cpuOf(servers: readonly TestRedis[]): number {
-  const ticks = servers.map(({ pid }) => {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
-    return Number(fields[11]) + Number(fields[12]);
-  });
-  return ticks.reduce((sum, one) => sum + one, 0) / TICKS_A_SECOND;
 }
 
 /** As many lists of each node. */

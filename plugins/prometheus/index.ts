@@ -9,7 +9,7 @@ import { metricSpecs } from "./specs.ts";
 export default defineSink({
   type: "prometheus",
   config: Config,
-  batch: { records: 5000, bytes: 8 << 20, linger: 0 },
+  batch: { records: 3000, bytes: 4 << 20, linger: 0 },
   single: true,
   async check({ config, log }) {
     const specs = metricSpecs(config, log.error);

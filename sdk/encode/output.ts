@@ -2,8 +2,8 @@ import type { BatchScope } from "../record/scope.ts";
 
 /** Memory of encoded pages, used again once the call that they were made for has settled. */
 const free: Buffer[] = [];
-const MAX_FREE = 8;
-const MAX_FREE_BYTES = 8 * 1024 * 1024;
+const MAX_FREE = 32;
+const MAX_FREE_BYTES = 5 * 1024 * 1024;
 const LEAST = 64 * 1024;
 
 function take(size: number): Buffer {

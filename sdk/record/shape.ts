@@ -52,24 +52,38 @@ export function compileShape(
   if (rest[0]! > MAX_CONSTANT) return null;
 
   const leaves = values.map((value) => value.leaf);
-  const lines = ["let p = start, c = 0, s = 0;", `if (!(p <= end - ${rest[0]})) return -1;`];
+  const checks = [`if (!(start <= end - ${rest[0]})) return -1;`];
   // Another shape may have begun to fill this row.
   const kept = new Set(leaves.flatMap((leaf) => (leaf ? wordsOf(leaf) : [])));
-  for (let word = 0; word < schema.stride; word++) if (!kept.has(word)) lines.push(`slots[base + ${word}] = 0;`);
-  for (const [i, run] of runs.entries()) {
-    lines.push(...constant(run));
-    if (i === leaves.length) break;
-    lines.push(...token(leaves[i]!, i), `if (!(p <= end - ${rest[i + 1]})) return -1;`);
-  }
-  lines.push("return p;");
-  const body = `return function scanShape(b, view, start, end, slots, base) {\n${lines.join("\n")}\n}`;
+  for (let word = 0; word < schema.stride; word++) if (!kept.has(word)) checks.push(`slots[base + ${word}] = 0;`);
+  const steps = runs.map((run, i) => [
+    ...constant(run),
+    ...(i < leaves.length ? [...token(leaves[i]!, i), `if (!(p <= end - ${rest[i + 1]})) return -1;`] : []),
+  ]);
   try {
-    const make = new Function("INT_SIZE", "FLOAT_SIZE", "scanner", "leaves", body);
+    const make = new Function("INT_SIZE", "FLOAT_SIZE", "scanner", "leaves", source(checks, steps));
     return make(INT_SIZE, FLOAT_SIZE, scanner, leaves) as ShapeScan;
   } catch (error) {
     if (error instanceof EvalError) return null;
     throw error;
   }
+}
+
+/** Values of one function: compiling all in one would take each thread 25 MB for a moment. */
+const TOGETHER = 20;
+
+function source(checks: readonly string[], steps: readonly (readonly string[])[]): string {
+  const parts: string[] = [];
+  const calls: string[] = [];
+  for (let i = 0; i < steps.length; i += TOGETHER) {
+    const lines = steps.slice(i, i + TOGETHER).flat();
+    parts.push(
+      `function part${i}(b, view, p, end, slots, base) {\nlet c = 0, s = 0;\n${lines.join("\n")}\nreturn p;\n}`,
+    );
+    calls.push(`p = part${i}(b, view, p, end, slots, base); if (p < 0) return -1;`);
+  }
+  const body = [...checks, "let p = start;", ...calls, "return p;"].join("\n");
+  return `${parts.join("\n")}\nreturn function scanShape(b, view, start, end, slots, base) {\n${body}\n}`;
 }
 
 /** Compares the bytes at `p` and steps over them; they lie within the record. */

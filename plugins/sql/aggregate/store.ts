@@ -67,32 +67,34 @@ export class AggregateStore {
     also: (session: Session) => Promise<void>,
   ): Promise<void> {
     const days = byDay(groups, this.#options.daily);
-    const tables: [Table, Place[]][] = [];
+    const tables: [Table, AggregateGroup[]][] = [];
     // Ahead: MySQL commits what is open when a table is made.
-    for (const [day, places] of days) tables.push([await this.#table(day), places]);
+    for (const [day, some] of days) tables.push([await this.#table(day), some]);
     await this.database.transaction(async (session) => {
       await also(session);
-      for (const [table, places] of tables) await this.#add(session, table, places);
+      for (const [table, some] of tables) await this.#add(session, table, some);
     }, until);
   }
 
-  async #add(session: Session, table: Table, places: readonly Place[]): Promise<void> {
+  async #add(session: Session, table: Table, groups: readonly AggregateGroup[]): Promise<void> {
     const { dialect } = this.database;
     const conflict = addUp(dialect, table);
     const parameters = dialect.insertColumns ? 1 : table.columns.length;
     const most = Math.min(this.#options.rows, Math.floor(dialect.maxParameters / parameters));
-    for (let i = 0; i < places.length; ) {
-      const rows: Counted[] = [];
-      while (i < places.length && rows.length < most) {
-        const { group, id } = places[i]!;
-        let counter = group.at(places[i]!.i, id);
-        // Ids are ambiguous, and a statement must not touch a row twice.
-        while (places[++i]?.id === id) counter = combine(counter, places[i]!.group.at(places[i]!.i, id));
-        rows.push({ counter, group });
-      }
-      const { sql, values } = insertOf(dialect, table, columnValues(dialect, table, rows));
+    // Ids are ambiguous, and a statement must not touch a row twice.
+    const rows = new Map<string, Counted>();
+    const write = async () => {
+      const { sql, values } = insertOf(dialect, table, columnValues(dialect, table, [...rows.values()]));
+      rows.clear();
       await session.query(`${sql} ${conflict}`, values);
+    };
+    for (const { id, group, i } of placesOf(groups)) {
+      const counter = group.at(i, id);
+      const same = rows.get(id);
+      rows.set(id, same ? { ...same, counter: combine(same.counter, counter) } : { counter, group });
+      if (rows.size >= most) await write();
     }
+    if (rows.size > 0) await write();
   }
 
   /** Makes the index of the one table, without holding up writers where the database can. Takes long where there are many rows. */
@@ -124,14 +126,35 @@ function insertOf(dialect: Dialect, table: Table, columns: readonly Value[][]): 
 }
 
 /** By day ("" where all have one table), in one order for all owners: no deadlock. */
-function byDay(groups: readonly AggregateGroup[], daily: boolean): [string, Place[]][] {
-  const days = new Map<string, Place[]>();
+function byDay(groups: readonly AggregateGroup[], daily: boolean): [string, AggregateGroup[]][] {
+  const days = new Map<string, AggregateGroup[]>();
   for (const group of groups) {
     const day = daily ? group.bucket.text("YYYYMMDD") : "";
-    const places = days.get(day) ?? [];
-    days.set(day, places);
-    for (let i = 0; i < group.size; i++) places.push({ id: group.id(i), group, i });
+    const some = days.get(day);
+    if (some) some.push(group);
+    else days.set(day, [group]);
   }
-  for (const places of days.values()) places.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   return [...days].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** All owners meet the rows in this order. Only the ids of one bucket and owner are held at a time. */
+function* placesOf(groups: readonly AggregateGroup[]): Iterable<Place> {
+  const sorted = groups.toSorted(inOrder);
+  for (let next = 0; next < sorted.length; ) {
+    const places: Place[] = [];
+    const first = sorted[next]!;
+    while (next < sorted.length && inOrder(first, sorted[next]!) === 0) {
+      const group = sorted[next++]!;
+      for (let i = 0; i < group.size; i++) places.push({ id: group.id(i), group, i });
+    }
+    yield* places.sort((a, b) => compare(a.id, b.id));
+  }
+}
+
+function inOrder(a: AggregateGroup, b: AggregateGroup): number {
+  return a.bucket.seconds - b.bucket.seconds || compare(a.org, b.org) || compare(a.api, b.api);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -39,7 +39,7 @@ interface Kind {
 
 const DEFAULT_ROWS = 1000;
 /** Several chunks a call: one of its own costs as much as some hundred rows, and SQLite a transaction. */
-const BATCH = { records: 4000, bytes: 6 << 20, linger: 0 };
+const BATCH = { records: 3000, bytes: 4 << 20, linger: 0 };
 
 /** How long what was written is remembered. */
 const REMEMBERED_SECONDS = 3 * 86_400;

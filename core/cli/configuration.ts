@@ -3,20 +3,22 @@ import { basename, join, resolve } from "node:path";
 import type { Config, SinkConfig } from "../config/config.ts";
 import { type Loaded, readConfig } from "../config/load.ts";
 import { stopsTheStart } from "../config/problem.ts";
+import type { Secrets } from "../config/secrets/secrets.ts";
 import { DEFAULT_FILE } from "../config/source.ts";
 import { isSecretName } from "../logging/clean.ts";
 import { createLogger, type Logger, type LoggerOptions } from "../logging/logger.ts";
 
-/** Reads the configuration as the process sees it: its variables, its folder, its secrets. */
-export function readConfiguration(options: {
-  conf?: string | undefined;
-  debug?: boolean | undefined;
-}): ReturnType<typeof readConfig> {
+/** Reads the configuration as the process sees it: its variables, its folder, its secrets (those given, where it is read again). */
+export function readConfiguration(
+  options: { conf?: string | undefined; debug?: boolean | undefined },
+  secrets?: Secrets,
+): ReturnType<typeof readConfig> {
   return readConfig({
     env: process.env,
     cwd: process.cwd(),
     flags: { debug: options.debug === true },
     ...(options.conf === undefined ? {} : { file: options.conf }),
+    ...(secrets && { secrets }),
   });
 }
 
@@ -44,7 +46,7 @@ export function reportProblems({ problems }: Loaded, logger: Logger): boolean {
 }
 
 /** Values that must never be printed: whatever stands under a name like password, and the log's own password. */
-function secretsOf(config: Config): string[] {
+export function secretsOf(config: Config): string[] {
   const found = new Set<string>();
   const walk = (value: unknown, name: string): void => {
     if (typeof value === "string") {

@@ -1,9 +1,10 @@
-import type { Config, DeliveryConfig, DiskLogConfig } from "../config/config.ts";
+import type { Config, DeliveryConfig, DiskLogConfig, SinkConfig } from "../config/config.ts";
 import type { DeliveryLog, HomeList } from "../log/log.ts";
 import type { ReplayLetter } from "../log/replay-list.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Crew } from "../supervisor/crew.ts";
 import type { Status } from "../supervisor/status.ts";
+import type { SinkChanges } from "../supervisor/supervisor.ts";
 
 /** What a command needs of the supervisor. */
 export interface Pump {
@@ -12,6 +13,8 @@ export interface Pump {
   status(): Status;
   /** Settles what is in hand within the deadline and closes the log; `released`: records handed back to it. */
   stop(deadlineMs: number): Promise<{ released: number }>;
+  /** Runs these sinks from now on, and leaves those that do not differ alone. */
+  change(sinks: readonly SinkConfig[]): Promise<SinkChanges>;
   /** Nothing live, and nothing unacknowledged in any sink that is not suspended. */
   idle(): boolean;
   /** Measures lag and backlog now. */

@@ -1,9 +1,15 @@
-import type { Config } from "../config/config.ts";
+import type { Loaded } from "../config/load.ts";
+import { watchSecrets } from "../config/secrets/rotation.ts";
+import type { Secrets } from "../config/secrets/secrets.ts";
+import { watchFile } from "../config/watch-file.ts";
+import type { Reloaded } from "../control/control.ts";
 import { serviceManager } from "../daemon/service-manager.ts";
 import type { Logger } from "../logging/logger.ts";
-import { EXIT } from "./errors.ts";
+import { configurationFile } from "./configuration.ts";
+import { CommandError, EXIT } from "./errors.ts";
 import type { Parts } from "./parts.ts";
 import { createRates } from "./rates.ts";
+import { createReload } from "./reload.ts";
 import { type Running, run } from "./run.ts";
 import { watchSignals } from "./signals.ts";
 import { version } from "./version.ts";
@@ -11,29 +17,39 @@ import { statusLine } from "./view.ts";
 
 const STATUS_MS = 10_000;
 
-/** The real thing: runs until a signal. */
-export async function pump({
-  config,
-  configuration,
-  parts,
-  logger,
-}: {
-  config: Config;
-  /** Where it was read from; null: variables and defaults alone. */
-  configuration: string | null;
+export interface PumpOptions {
+  loaded: Loaded & { secrets: Secrets };
+  /** By which it was loaded. */
+  options: { conf?: string | undefined; debug?: boolean | undefined };
   parts: Parts;
   logger: Logger;
-}): Promise<number> {
+}
+
+/** The real thing: runs until a signal; SIGHUP reads the configuration again. */
+export async function pump({ loaded, options, parts, logger }: PumpOptions): Promise<number> {
+  const { config, secrets } = loaded;
+  const configuration = configurationFile(options.conf);
   const signals = watchSignals((message) => logger.warn(message));
   const manager = serviceManager({ warn: logger.child("systemd").warn });
+  let reload = async (): Promise<Reloaded> => Promise.reject(new CommandError("The pump is still starting."));
+  // What it says of its end is in the log.
+  const reloadSoon = () => void reload().catch(() => {});
+  process.on("SIGHUP", reloadSoon);
   logger.info(`## Sluice, ${version()} ##`);
   const log = await parts.createLog(config, logger);
-  const control = { configuration, stop: () => process.kill(process.pid, "SIGTERM") };
+  const control = { configuration, stop: () => process.kill(process.pid, "SIGTERM"), reload: () => reload() };
   const running = await run({ config, log, parts, logger, control });
   manager.running(running);
+  reload = createReload({ options, secrets, running, logger });
+  const ends = [
+    watchSecrets({ secrets, everyMs: config.secretsRefreshMs, logger, onRotated: async () => void (await reload()) }),
+    ...(config.watch && configuration !== null ? [watchFile(configuration, reloadSoon)] : []),
+  ];
   const timer = reportStatus(running, logger);
   const signal = await signals.received;
   clearInterval(timer);
+  process.off("SIGHUP", reloadSoon);
+  for (const end of ends) end();
   manager.stopping();
   logger.info(`${signal}: stopping`);
   await running.stop();

@@ -1,16 +1,16 @@
 import type { Admin } from "../admin/server.ts";
 import type { Config } from "../config/config.ts";
 import type { Console } from "../console/server.ts";
-import type { Control } from "../control/control.ts";
+import type { Control, Reloaded } from "../control/control.ts";
 import type { DeliveryLog } from "../log/log.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../supervisor/status.ts";
-import type { Statsd } from "../telemetry/statsd.ts";
-import type { Tester } from "../uptime/tester.ts";
 import type { ServedControl } from "./control.ts";
 import { CommandError } from "./errors.ts";
+import { atRestart } from "./at-restart.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import type { Parts } from "./parts.ts";
+import { createServices } from "./services.ts";
 import { version } from "./version.ts";
 
 /** A pump that runs: log, supervisor and, where wanted, the health server. */
@@ -25,6 +25,8 @@ export interface Running {
   readonly console: string | null;
   /** What can be asked of it; null where nothing can. */
   readonly control: Control | null;
+  /** Goes on with this configuration, as far as that can be without a restart. One change at a time. */
+  change(config: Config): Promise<Reloaded>;
   /** Orderly: settles what is in hand within the configured time. Throws CommandError when even that hangs. */
   stop(): Promise<void>;
 }
@@ -53,28 +55,41 @@ export interface ControlOptions {
 /** What the end of health connections may take, and more than the stop's own deadline. */
 const CLOSING_MS = 5000;
 /** Nothing is lost that a test of a service would not find again. */
-const TESTS_MS = 2000;
+const SERVICES_MS = 2000;
 
 /** Starts everything in the order in which it is needed; what was started is stopped again when a later part fails. */
 export async function run(options: RunOptions): Promise<Running> {
-  const { config, log, parts, logger, health = "required" } = options;
+  const { log, parts, logger, health = "required" } = options;
+  let { config } = options;
   const pump = await parts.createPump({ config, log, logger });
   let admin: Admin | null = null;
-  let tester: Tester | null = null;
-  let statsd: Statsd | null = null;
   let served: ServedControl | null = null;
   let page: Console | null = null;
-  const status = (): Status => ({ ...pump.status(), ...(tester && { uptime: tester.status() }) });
+  const status = (): Status => {
+    const uptime = services.uptime();
+    return { ...pump.status(), ...(uptime && { uptime }) };
+  };
+  const services = createServices({ log, status, logger });
+
+  async function change(next: Config): Promise<Reloaded> {
+    const changes = await pump.change(next.sinks);
+    await services.fit(next);
+    if (next.log.engine === "redis") log.signIn(next.log);
+    else if (next.log.redis) log.signIn(next.log.redis);
+    logger.setLevel(next.logging.level);
+    const restart = atRestart(config, next);
+    config = { ...config, sinks: next.sinks, uptime: next.uptime, statsd: next.statsd, stopMs: next.stopMs };
+    return { ...changes, restart };
+  }
 
   async function stop(): Promise<void> {
     const started = performance.now();
     await within(CLOSING_MS, Promise.all([served?.close(), page?.close()]));
     // Before the pump: it closes the log.
-    await within(TESTS_MS, tester?.stop() ?? Promise.resolve()).catch((error: unknown) => {
-      logger.warn("The tests of services were not stopped in order", { error });
+    await within(SERVICES_MS, services.stop()).catch((error: unknown) => {
+      logger.warn("The tests of services, or the statistics, were not stopped in order", { error });
     });
     const { released } = await within(config.stopMs + CLOSING_MS, pump.stop(config.stopMs));
-    await within(CLOSING_MS, statsd?.stop() ?? Promise.resolve());
     await within(CLOSING_MS, admin?.close() ?? Promise.resolve());
     const back = released > 0 ? `, ${formatCount(released)} records handed back for another delivery` : "";
     logger.info(`Stopped in ${formatDuration(performance.now() - started)}${back}`);
@@ -82,14 +97,7 @@ export async function run(options: RunOptions): Promise<Running> {
 
   try {
     await pump.start();
-    if (config.uptime) {
-      const { startTester } = await import("../uptime/tester.ts");
-      tester = startTester({ config: config.uptime, log: log.reports, logger: logger.child("uptime") });
-    }
-    if (config.statsd) {
-      const { startStatsd } = await import("../telemetry/statsd.ts");
-      statsd = startStatsd({ config: config.statsd, status, logger: logger.child("statsd") });
-    }
+    await services.fit(config);
     if (health !== "none") admin = await serve(config, health, status, logger);
     if (options.control) {
       const { openControl } = await import("./control.ts");
@@ -115,6 +123,7 @@ export async function run(options: RunOptions): Promise<Running> {
     port: admin?.port ?? null,
     console: page?.url ?? null,
     control: served?.control ?? null,
+    change,
     stop,
   };
 }

@@ -22,6 +22,8 @@ export interface Config {
   daemon: DaemonConfig;
   /** Secrets are read again at this interval, ms; 0: never. */
   secretsRefreshMs: number;
+  /** A change of the file reloads it. */
+  watch: boolean;
   /** Whole seconds for an orderly stop before what is in hand is handed back, ms. */
   stopMs: number;
 }

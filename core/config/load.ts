@@ -113,6 +113,7 @@ export function loadConfig(options: LoadOptions): Loaded {
     ...(console && { console }),
     daemon: daemonOf(conf, options.cwd),
     secretsRefreshMs: conf.sluice.secrets.refresh,
+    watch: conf.sluice.reload.watch,
     stopMs: conf.sluice.stop,
   };
   reportTypeless(pumps, variables, draft);

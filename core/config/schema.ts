@@ -250,6 +250,10 @@ export const Sluice = Type.Object(
       },
       { description: "Secrets that the configuration refers to: see [Secrets](#secrets)." },
     ),
+    reload: Type.Object(
+      { watch: flag("Reload when the configuration file has changed; else only when told to.") },
+      { description: "Changes of a pump that runs: see [operating.md](operating.md#reload)." },
+    ),
     stop: duration("Time for an orderly stop; what is in hand then is handed back.", 25_000, { minimum: 100 }),
     sinks: Type.Record(Type.String(), SinkExtras, { description: "By sink, the key in `pumps`." }),
   },

@@ -1,3 +1,4 @@
+import type { Credential } from "./credentials.ts";
 import type { BulkReader } from "./bulk-reader.ts";
 import { LogError } from "./errors.ts";
 import type { Script } from "./scripts.ts";
@@ -33,6 +34,8 @@ export interface Link {
   connect(): Promise<void>;
   /** To the server that has this key and those with the same hash tag. */
   to(key: string): Connection;
+  /** As DeliveryLog's. */
+  signIn(credential: Credential): void;
   close(): void;
 }
 

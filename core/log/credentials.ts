@@ -16,8 +16,25 @@ export interface Credentials {
   close(): void;
 }
 
-export function fixedCredentials(credential: Credential): Credentials {
-  return { get: async () => credential, watch: () => () => undefined, close: () => undefined };
+/** Those of the configuration, until `change`. */
+export function fixedCredentials({ username, password }: Credential): Credentials & {
+  change(credential: Credential): void;
+} {
+  const watchers = new Set<(credential: Credential) => void>();
+  let present = { username, password };
+  return {
+    get: async () => present,
+    watch(changed) {
+      watchers.add(changed);
+      return () => watchers.delete(changed);
+    },
+    close: () => undefined,
+    change(credential) {
+      if (credential.username === present.username && credential.password === present.password) return;
+      present = { username: credential.username, password: credential.password };
+      for (const changed of watchers) changed(present);
+    },
+  };
 }
 
 /** A password for a while. */

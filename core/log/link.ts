@@ -8,7 +8,8 @@ import { sentinelLocator } from "./sentinel.ts";
 
 /** Connects nothing yet. `intercept` wraps every control command. */
 export function openLink(config: RedisLogConfig, intercept?: (send: Send) => Send): Link {
-  const credentials = config.iam ? iamCredentials(config.iam, config.username) : fixedCredentials(config);
+  const fixed = fixedCredentials(config);
+  const credentials = config.iam ? iamCredentials(config.iam, config.username) : fixed;
   const nodeWith = (locate: () => Promise<Address>) => openNode({ config, credentials, locate, intercept });
   const link = config.sentinel
     ? nodeWith(sentinelLocator(config, config.sentinel))
@@ -18,6 +19,7 @@ export function openLink(config: RedisLogConfig, intercept?: (send: Send) => Sen
   return {
     connect: () => link.connect(),
     to: (key) => link.to(key),
+    signIn: (credential) => fixed.change(credential),
     close() {
       link.close();
       credentials.close();

@@ -1,4 +1,5 @@
 import type { Kind, Wire } from "@sluice/sdk";
+import type { Credential } from "./credentials.ts";
 
 /**
  * The delivery log: what the gateway pushed, cut into immutable chunks, kept until every sink has acknowledged them.
@@ -28,6 +29,8 @@ export interface DeliveryLog {
   memory(): Promise<Memory | null>;
   /** For uptime tests. */
   readonly reports: ReportLog;
+  /** User and password have changed: open connections sign in anew. Where tokens do that, or nothing does, it is ignored. */
+  signIn(credential: Credential): void;
   /** Ends connections. What is held should be released before. */
   close(): Promise<void>;
   /** When the engine last (re)connected, ms of the monotonic clock; no takeover within the first lease after it. Null while away. */

@@ -116,6 +116,7 @@ export function openRedisIntake({ redis, lists, ...limits }: IntakeOptions): Int
       return { claimed: page.length, left: source.left };
     },
 
+    signIn: (credential) => link.signIn(credential),
     close: () => link.close(),
   };
 }

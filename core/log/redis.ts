@@ -225,6 +225,7 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
         records: 0,
       });
     },
+    signIn: (credential) => link.signIn(credential),
     async close() {
       link.close();
     },

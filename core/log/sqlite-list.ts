@@ -1,3 +1,4 @@
+import type { Credential } from "./credentials.ts";
 import type { Wire } from "@sluice/sdk";
 import { cut } from "./cut.ts";
 import type { DeadLetter, HomeList, LetterHead, NewLetter, Peeked } from "./log.ts";
@@ -18,6 +19,8 @@ export interface Intake {
   claim(list: string, store: SqliteStore): Promise<{ claimed: number; left: number }>;
   /** Records that were left of a list at the last claim. */
   left(list: string): number;
+  /** As DeliveryLog's. */
+  signIn(credential: Credential): void;
   close(): void;
 }
 

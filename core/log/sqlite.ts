@@ -114,6 +114,7 @@ export function openSqliteLog(config: SqliteEngineConfig, options: SqliteLogOpti
     async usage() {
       return opened().usage();
     },
+    signIn: (credential) => options.intake?.signIn(credential),
     async close() {
       options.intake?.close();
       store?.close();

@@ -19,6 +19,10 @@ export interface Logger {
   readonly fatal: Say;
   /** The same logger with another `prefix` field: "main", "server", a sink's name. */
   child(prefix: string): Logger;
+  /** Of this logger and all its children, from now on. */
+  setLevel(level: LoggerOptions["level"]): void;
+  /** Values that must never be printed, besides those known. */
+  hide(secrets: readonly string[]): void;
   /** Writes what the rate limit holds back; call before the process ends. */
   flush(): void;
 }
@@ -42,7 +46,8 @@ const RANK: { [level in Level]: number } = { debug: 0, info: 1, warn: 2, error: 
 
 /** The daemon's log: Tyk Pump's three formats, on standard error, one line a message whatever the message holds. */
 export function createLogger(options: LoggerOptions): Logger {
-  const { level, format, secrets = [], now = Date.now, write = writeToStderr } = options;
+  const { format, now = Date.now, write = writeToStderr } = options;
+  let { level, secrets = [] } = options;
   const print = FORMATS[format];
   const limit = createRateLimit({ perSecond: options.perSecond ?? 10, now, emit });
 
@@ -52,10 +57,12 @@ export function createLogger(options: LoggerOptions): Logger {
   }
 
   function withPrefix(prefix: string): Logger {
-    const at = (lineLevel: Level): Say => {
-      if (RANK[lineLevel] < RANK[level]) return () => {};
-      return (message, fields) => limit.pass({ time: now(), level: lineLevel, message, fields: { prefix, ...fields } });
-    };
+    const at =
+      (lineLevel: Level): Say =>
+      (message, fields) => {
+        if (RANK[lineLevel] < RANK[level]) return;
+        limit.pass({ time: now(), level: lineLevel, message, fields: { prefix, ...fields } });
+      };
     return {
       debug: at("debug"),
       info: at("info"),
@@ -63,6 +70,13 @@ export function createLogger(options: LoggerOptions): Logger {
       error: at("error"),
       fatal: at("fatal"),
       child: withPrefix,
+      setLevel(next) {
+        level = next;
+      },
+      hide(more) {
+        // One may be a part of another.
+        secrets = [...new Set([...secrets, ...more])].sort((a, b) => b.length - a.length);
+      },
       flush: limit.flush,
     };
   }

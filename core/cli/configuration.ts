@@ -35,7 +35,7 @@ export function loggerFor(config: Config, more: Partial<LoggerOptions> = {}): Lo
 }
 
 /** Logs all problems at once; false: nothing can be started. */
-export function reportProblems({ problems }: Loaded, logger: Logger): boolean {
+export function reportProblems({ problems }: Pick<Loaded, "problems">, logger: Logger): boolean {
   for (const { severity, code, sink, place, message, mend } of problems) {
     const fields = { code, ...(sink === undefined ? {} : { sink }) };
     const line = `${place}: ${message} ${mend}`;

@@ -42,6 +42,7 @@ export function fakeSession(sinkOf: (name: string, appended: number) => Partial<
         measure: async () => {},
         crew: () => undefined,
         replay: () => 0,
+        change: async () => ({ started: [], stopped: [], replaced: [], unchanged: [] }),
         stop: async () => {
           calls.push("stop");
           return { released: 0 };

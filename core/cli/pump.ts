@@ -1,15 +1,14 @@
-import type { Loaded } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { watchSecrets } from "../config/secrets/rotation.ts";
 import type { Secrets } from "../config/secrets/secrets.ts";
 import { watchFile } from "../config/watch-file.ts";
 import type { Reloaded } from "../control/control.ts";
 import { serviceManager } from "../daemon/service-manager.ts";
 import type { Logger } from "../logging/logger.ts";
-import { configurationFile } from "./configuration.ts";
 import { CommandError, EXIT } from "./errors.ts";
 import type { Parts } from "./parts.ts";
 import { createRates } from "./rates.ts";
-import { createReload } from "./reload.ts";
+import { createReload, type ReloadParts } from "./reload.ts";
 import { type Running, run } from "./run.ts";
 import { watchSignals } from "./signals.ts";
 import { version } from "./version.ts";
@@ -18,17 +17,19 @@ import { statusLine } from "./view.ts";
 const STATUS_MS = 10_000;
 
 export interface PumpOptions {
-  loaded: Loaded & { secrets: Secrets };
-  /** By which it was loaded. */
-  options: { conf?: string | undefined; debug?: boolean | undefined };
+  config: Config;
+  /** Where it was read from; null: variables and defaults alone. */
+  configuration: string | null;
+  /** For a reload. */
+  read: ReloadParts["read"];
+  /** Those that it refers to. */
+  secrets?: Secrets;
   parts: Parts;
   logger: Logger;
 }
 
 /** The real thing: runs until a signal; SIGHUP reads the configuration again. */
-export async function pump({ loaded, options, parts, logger }: PumpOptions): Promise<number> {
-  const { config, secrets } = loaded;
-  const configuration = configurationFile(options.conf);
+export async function pump({ config, configuration, read, secrets, parts, logger }: PumpOptions): Promise<number> {
   const signals = watchSignals((message) => logger.warn(message));
   const manager = serviceManager({ warn: logger.child("systemd").warn });
   let reload = async (): Promise<Reloaded> => Promise.reject(new CommandError("The pump is still starting."));
@@ -40,9 +41,11 @@ export async function pump({ loaded, options, parts, logger }: PumpOptions): Pro
   const control = { configuration, stop: () => process.kill(process.pid, "SIGTERM"), reload: () => reload() };
   const running = await run({ config, log, parts, logger, control });
   manager.running(running);
-  reload = createReload({ options, secrets, running, logger });
+  const change = createReload({ read, running, logger });
+  reload = () => manager.reloading(change);
+  const onRotated = async () => void (await reload());
   const ends = [
-    watchSecrets({ secrets, everyMs: config.secretsRefreshMs, logger, onRotated: async () => void (await reload()) }),
+    ...(secrets ? [watchSecrets({ secrets, everyMs: config.secretsRefreshMs, logger, onRotated })] : []),
     ...(config.watch && configuration !== null ? [watchFile(configuration, reloadSoon)] : []),
   ];
   const timer = reportStatus(running, logger);

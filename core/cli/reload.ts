@@ -1,21 +1,23 @@
+import type { Loaded } from "../config/load.ts";
 import { type Problem, stopsTheStart } from "../config/problem.ts";
-import type { Secrets } from "../config/secrets/secrets.ts";
 import type { Reloaded } from "../control/control.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "../control/errors.ts";
 import { describeError, type Logger } from "../logging/index.ts";
-import { readConfiguration, reportProblems, secretsOf } from "./configuration.ts";
+import { reportProblems, secretsOf } from "./configuration.ts";
 import type { Running } from "./run.ts";
 
+/** What a reading gives that a reload looks at. */
+export type Reread = Pick<Loaded, "config" | "problems" | "hidden" | "demo">;
+
 export interface ReloadParts {
-  /** As the pump was started. */
-  options: { conf?: string | undefined; debug?: boolean | undefined };
-  secrets: Secrets;
+  /** Reads the configuration and its secrets anew. */
+  read(): Promise<Reread>;
   running: Pick<Running, "change" | "status">;
   logger: Logger;
 }
 
 /**
- * Reads the configuration and its secrets anew and goes on with it. One at a time: who asks while one is under way gets the
+ * Reads the configuration again and goes on with it. One at a time: who asks while one is under way gets the
  * answer of the next, which sees all that was written until then. Throws ControlError where the configuration is invalid, or
  * would end a sink that runs for an error of its own: then all goes on as it was.
  */
@@ -35,11 +37,8 @@ export function createReload(parts: ReloadParts): () => Promise<Reloaded> {
   };
 }
 
-async function reload({ options, secrets, running, logger }: ReloadParts): Promise<Reloaded> {
-  await secrets.refresh((text, { message, mend }) => {
-    logger.warn(`${text} cannot be read again, and keeps its value: ${message} ${mend}`);
-  });
-  const loaded = await readConfiguration(options, secrets);
+async function reload({ read, running, logger }: ReloadParts): Promise<Reloaded> {
+  const loaded = await read();
   const { config, problems } = loaded;
   logger.hide([...loaded.hidden, ...secretsOf(config)]);
   reportProblems(loaded, logger);

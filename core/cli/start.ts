@@ -1,5 +1,5 @@
 import { describeError, errorCode, type LoggerOptions } from "../logging/index.ts";
-import { loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
+import { configurationFile, loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
 import { EXIT } from "./errors.ts";
 import type { Parts } from "./parts.ts";
 import type { StartOptions } from "./program.ts";
@@ -34,7 +34,14 @@ export async function start(
       return await demoData({ config, parts, logger, options: { ...options, demo: org } });
     }
     const { pump } = await import("./pump.ts");
-    return await pump({ loaded, options, parts, logger });
+    const { secrets } = loaded;
+    const read = async () => {
+      await secrets.refresh((text, { message, mend }) => {
+        logger.warn(`${text} cannot be read again, and keeps its value: ${message} ${mend}`);
+      });
+      return readConfiguration(options, secrets);
+    };
+    return await pump({ config, configuration: configurationFile(options.conf), read, secrets, parts, logger });
   } catch (error) {
     const stack = options.debug === true && error instanceof Error ? { stack: error.stack } : {};
     logger.fatal(describeError(error), { code: errorCode(error), ...stack });

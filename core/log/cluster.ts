@@ -1,7 +1,7 @@
 import type { Address, RedisLogConfig } from "../config/config.ts";
 import { formatAddress } from "./address.ts";
 import type { BulkReader } from "./bulk-reader.ts";
-import { type Connection, type Link, runner, type Send } from "./connection.ts";
+import { type Connection, type Route, runner, type Send } from "./connection.ts";
 import { isLogError, LOG_ERROR_CODES, LogError, unavailable } from "./errors.ts";
 import type { RedisNode } from "./node.ts";
 import { parseRedirection, parseSlots, SLOTS, slotOf } from "./slots.ts";
@@ -22,7 +22,7 @@ interface Member {
  * Redis Cluster: a control and a bulk connection to each master. A command goes where its slot is; one that is refused with
  * MOVED or ASK never ran, so that it may be sent again, even a claim. Nothing else is ever sent twice.
  */
-export function openCluster(config: RedisLogConfig, openNodeAt: (address: Address) => RedisNode): Link {
+export function openCluster(config: RedisLogConfig, openNodeAt: (address: Address) => RedisNode): Route {
   const members = new Map<string, Member>();
   const owners = new Array<RedisNode | undefined>(SLOTS);
   let looking: Promise<void> | null = null;

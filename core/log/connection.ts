@@ -1,5 +1,5 @@
-import type { Credential } from "./credentials.ts";
 import type { BulkReader } from "./bulk-reader.ts";
+import type { Credential } from "./credentials.ts";
 import { LogError } from "./errors.ts";
 import type { Script } from "./scripts.ts";
 
@@ -29,13 +29,17 @@ export interface Connection {
 }
 
 /** All connections of a log, whatever the topology. */
-export interface Link {
+export interface Link extends Route {
+  /** As DeliveryLog's. */
+  signIn(credential: Credential): void;
+}
+
+/** The way to each key. */
+export interface Route {
   /** Starts to connect, for ever; resolves when ready or throws after the timeout (and goes on trying). */
   connect(): Promise<void>;
   /** To the server that has this key and those with the same hash tag. */
   to(key: string): Connection;
-  /** As DeliveryLog's. */
-  signIn(credential: Credential): void;
   close(): void;
 }
 

@@ -2,13 +2,13 @@ import { Redis } from "ioredis";
 import type { Address, RedisLogConfig } from "../config/config.ts";
 import { formatAddress } from "./address.ts";
 import { type BulkReader, openBulkReader, type Session } from "./bulk-reader.ts";
-import { type Argument, type Connection, type Link, type Reply, runner, type Send } from "./connection.ts";
+import { type Argument, type Connection, type Reply, type Route, runner, type Send } from "./connection.ts";
 import type { Credentials } from "./credentials.ts";
 import { isLogError, LOG_ERROR_CODES, LogError, replyError, unavailable } from "./errors.ts";
 import { tlsError, tlsOptions } from "./tls.ts";
 
 /** One Redis server: a control connection and a bulk connection beside it, made again for ever. */
-export interface RedisNode extends Connection, Link {
+export interface RedisNode extends Connection, Route {
   readonly reader: BulkReader;
   /** Where it is, or was last; null: not found yet. */
   readonly address: Address | null;

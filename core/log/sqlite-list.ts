@@ -1,5 +1,5 @@
-import type { Credential } from "./credentials.ts";
 import type { Wire } from "@sluice/sdk";
+import type { Credential } from "./credentials.ts";
 import { cut } from "./cut.ts";
 import type { DeadLetter, HomeList, LetterHead, NewLetter, Peeked } from "./log.ts";
 import { SqliteChunks } from "./sqlite-chunks.ts";

@@ -312,7 +312,10 @@ export class ListDrain {
         try {
           // As when taking: first a look with one chunk.
           taken = await this.#takeOverUpTo(sink, 1);
-          if (taken > 0) taken += await this.#takeOverUpTo(sink, sink.credit());
+          const more = taken > 0 ? sink.credit() : 0;
+          if (more > 0) taken += await this.#takeOverUpTo(sink, more);
+          // There may be others than it has credit for now.
+          if (taken === 1 + more) this.#overdue.add(sink);
         } catch (error) {
           this.#troubles.failed(this.list.name, error);
         }

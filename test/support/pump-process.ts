@@ -5,5 +5,8 @@ import { pump } from "../../core/cli/pump.ts";
 import { realParts } from "../../core/cli/wiring.ts";
 import type { Config } from "../../core/config/config.ts";
 
-const config = JSON.parse(readFileSync(process.argv[2]!, "utf8")) as Config;
-process.exit(await pump({ config, configuration: process.argv[2]!, parts: realParts, logger: loggerFor(config) }));
+const file = process.argv[2]!;
+const load = () => JSON.parse(readFileSync(file, "utf8")) as Config;
+const read = async () => ({ config: load(), problems: [], hidden: [], demo: false });
+const config = load();
+process.exit(await pump({ config, configuration: file, read, parts: realParts, logger: loggerFor(config) }));

@@ -67,6 +67,7 @@ export function testConfig(
     uptime: null,
     daemon: { file: null, bytes: 1 << 20, files: 2 },
     secretsRefreshMs: 0,
+    watch: false,
     stopMs: 5000,
   };
 }

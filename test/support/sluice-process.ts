@@ -38,7 +38,7 @@ export async function startSluiceWith(
   };
   const file = join(folder, `config-${config.health.port}.json`);
   writeFileSync(file, JSON.stringify(config));
-  return new SluiceProcess([WITH_TEST_SINKS, file], folder, config.health.port);
+  return new SluiceProcess([WITH_TEST_SINKS, file], folder, config.health.port, file);
 }
 
 export interface Ended {
@@ -51,6 +51,8 @@ type Wanted = (readiness: Answer | null) => boolean;
 
 export class SluiceProcess {
   readonly folder: string;
+  /** Its configuration. */
+  readonly file: string;
   /** What it wrote, both streams. */
   output = "";
   /** Null while it runs. */
@@ -58,8 +60,9 @@ export class SluiceProcess {
   readonly #child: ChildProcess;
   readonly #port: number;
 
-  constructor(args: readonly string[], folder: string, port: number) {
+  constructor(args: readonly string[], folder: string, port: number, file: string) {
     this.folder = folder;
+    this.file = file;
     this.#port = port;
     // No variable of the machine's may configure it.
     const env = { PATH: process.env.PATH, SLUICE_RUN_DIR: join(folder, "run") };
@@ -74,6 +77,10 @@ export class SluiceProcess {
       this.ended = { code, signal };
       unguard();
     });
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
   }
 
   signal(name: NodeJS.Signals): void {

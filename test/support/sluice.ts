@@ -82,7 +82,7 @@ export async function useSluice(conf: PumpConf): Promise<SluiceProcess> {
     },
   };
   writeFileSync(file, JSON.stringify(json));
-  return ending(new SluiceProcess([COMMAND, "start", "-c", file], folder, port));
+  return ending(new SluiceProcess([COMMAND, "start", "-c", file], folder, port, file));
 }
 
 /** The same with the sinks of test/sinks. */

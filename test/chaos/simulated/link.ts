@@ -89,6 +89,8 @@ export class SimulatedLink implements Link {
     };
   }
 
+  signIn(): void {}
+
   close(): void {
     this.#closed = true;
     this.cut("closed");

@@ -51,7 +51,8 @@ export async function pump({ config, configuration, read, secrets, parts, logger
   const timer = reportStatus(running, logger);
   const signal = await signals.received;
   clearInterval(timer);
-  process.off("SIGHUP", reloadSoon);
+  // SIGHUP goes on being taken: else it would end the process at once.
+  reload = async () => Promise.reject(new CommandError("The pump is stopping."));
   for (const end of ends) end();
   manager.stopping();
   logger.info(`${signal}: stopping`);

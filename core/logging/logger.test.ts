@@ -157,6 +157,20 @@ describe("secrets", () => {
   });
 });
 
+test("level and secrets change for all loggers that there are", () => {
+  const lines: string[] = [];
+  const logger = createLogger({ level: "info", format: "text", write: (line) => lines.push(line), secrets: ["hunter"] });
+  const child = logger.child("sink");
+  child.debug("not yet");
+  logger.setLevel("debug");
+  logger.hide(["hunter22"]);
+  child.debug("hunter22 and hunter");
+  logger.setLevel("error");
+  child.warn("no more");
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).not.toMatch(/hunter/);
+});
+
 test.each(["a", "a:", "a://", "x.y-", "token"])("a long line of %s is cleaned in no time", (part) => {
   const started = performance.now();
   maskSecrets(part.repeat(1e5), []);

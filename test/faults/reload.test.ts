@@ -103,7 +103,7 @@ test("what takes a restart is said, the rest is done; the password of Redis is c
   await said(sluice, /Takes effect only after a restart: sluice.delivery/);
   await redis.client.auth("new");
   // What is open was signed in before: only a new connection shows that it has the new one.
-  await redis.client.client("KILL", "TYPE", "normal", "SKIPME", "yes");
+  await redis.client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
   await push(redis.client, 0, 1000);
   await sluice.drained(redis, ["a"]);
   expect(sluice.output).not.toMatch(/SLUICE_LOG_AUTH/);

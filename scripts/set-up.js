@@ -50,6 +50,7 @@ function testServers() {
     { name: "redis-server", program: "redis-server", what: "Redis 5 or later" },
     { name: "postgresql", program: "/usr/lib/postgresql", what: "PostgreSQL" },
     { name: "mariadb-server", program: "mariadbd", what: "MariaDB" },
+    { name: "systemd", program: "systemd-analyze", what: "systemd" },
     { name: "chromium", program: "chromium", what: "Chromium" },
   ];
 }

@@ -1,13 +1,13 @@
 import { createCompute } from "../compute/pool.ts";
 import type { Control } from "../control/control.ts";
 import { createDeadLetters } from "../control/dead-letters.ts";
-import { ControlError } from "../control/errors.ts";
 import { instanceOf } from "../control/instance.ts";
 import { type ControlParts, createControl } from "../control/local.ts";
 import { createReplay, type Replaying } from "../control/replay.ts";
 import { type ControlSocket, serveControl } from "../control/socket.ts";
 import { tapOf } from "../control/tap.ts";
 import type { DeliveryLog } from "../log/log.ts";
+import { describeError, errorCode } from "../logging/index.ts";
 import type { Logger } from "../logging/logger.ts";
 
 export interface ServedControl {
@@ -34,8 +34,7 @@ export async function openControl(
   try {
     socket = await serveControl(control, instanceOf(parts.configuration), logger);
   } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
-    logger.warn(`Commands cannot reach this pump: ${error.message}`, { code: error.code, error: error.cause });
+    logger.warn(`Commands cannot reach this pump: ${describeError(error)}`, { code: errorCode(error) });
   }
   return {
     control,

@@ -84,13 +84,14 @@ export async function run(options: RunOptions): Promise<Running> {
 
   async function stop(): Promise<void> {
     const started = performance.now();
-    await within(CLOSING_MS, Promise.all([served?.close(), page?.close()]));
+    await within(CLOSING_MS, page?.close() ?? Promise.resolve());
     // Before the pump: it closes the log.
     await within(SERVICES_MS, services.stop()).catch((error: unknown) => {
       logger.warn("The tests of services, or the statistics, were not stopped in order", { error });
     });
     const { released } = await within(config.stopMs + CLOSING_MS, pump.stop(config.stopMs));
-    await within(CLOSING_MS, admin?.close() ?? Promise.resolve());
+    // Until here it can be seen what the stop waits for.
+    await within(CLOSING_MS, Promise.all([admin?.close(), served?.close()]));
     const back = released > 0 ? `, ${formatCount(released)} records handed back for another delivery` : "";
     logger.info(`Stopped in ${formatDuration(performance.now() - started)}${back}`);
   }

@@ -114,6 +114,18 @@ test("an identity gives the same bytes at each delivery, and no others", () => {
   expect(kept.subarray(0, 6)).toEqual(again.at(1).idBytes(8).subarray(0, 6));
 });
 
+test("a dead letter that is delivered again has the identity that it had", () => {
+  const { first: table } = example();
+  const rows = Uint32Array.from({ length: 10 }, (_, i) => i);
+  const [first, again] = ["17-0.abc", "17-0.abc~99-0"].map((chunk) => {
+    const part = { chunk, from: 0, to: 10, redelivered: true };
+    return RecordBatch.of([{ table, rows, start: 0, end: 10, part, firstIndex: 0 }], new BatchScope()).at(5);
+  });
+  expect(again!.id).toBe("17-0.abc.5");
+  expect(again!.idBytes(12)).toEqual(first!.idBytes(12));
+  expect(again!.part.chunk).not.toBe(first!.part.chunk);
+});
+
 test("fields are read by name", () => {
   const { batch } = example();
   const record = batch.at(3);

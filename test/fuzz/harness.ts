@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { Watchdog } from "./watchdog.ts";
 
 /** Something that reads from outside, and what must hold whatever it reads. */
 export interface Target<T = unknown> {
@@ -39,15 +40,23 @@ export interface Failure {
 
 /** One input that takes longer is a fault. Generous: the machine may be busy, and the collector at work. */
 const PATIENCE_MS = 5000;
+/** After so long it is not waited for any more. */
+const HANGING_MS = 30_000;
 const LARGEST_HEX = 4000;
 
 /** Draws inputs until the time is over or one fails; that one is made as small as it can be. */
 export async function fuzz<T>(target: Target<T>, { seed, ms, path }: Options): Promise<Outcome> {
   let runs = 0;
+  const watchdog = new Watchdog(`${target.name}, seed ${seed},`, HANGING_MS);
   const property = fc.asyncProperty(target.input, async (input) => {
     runs++;
+    watchdog.begin(target.bytes(input));
     const began = performance.now();
-    await target.run(input);
+    try {
+      await target.run(input);
+    } finally {
+      watchdog.end();
+    }
     const took = performance.now() - began;
     if (took > PATIENCE_MS) throw new Error(`it took ${Math.round(took)} ms`);
   });
@@ -57,6 +66,7 @@ export async function fuzz<T>(target: Target<T>, { seed, ms, path }: Options): P
     interruptAfterTimeLimit: ms,
     ...(path !== undefined && { path }),
   });
+  await watchdog.stop();
   if (!counterexample) return { name: target.name, runs, failure: null };
   const hex = Buffer.from(target.bytes(counterexample[0])).toString("hex");
   const why = errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : String(errorInstance);

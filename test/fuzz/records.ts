@@ -12,6 +12,7 @@ import {
   objectOf,
   pageOf,
   RecordBatch,
+  type RecordInput,
   type RecordTable,
   schemaOf,
 } from "@sluice/sdk/record";
@@ -115,15 +116,31 @@ export function originalsOf(wire: WireName): Uint8Array[] {
   return [...recorded.flatMap(({ records }) => records), ...odd(wire)];
 }
 
-/** What no gateway writes and a reader takes all the same, as a start for changes. */
+/** What no gateway writes and a reader takes all the same, as a start for changes: small, so that these meet what is in there. */
 function odd(wire: WireName): Uint8Array[] {
-  const lists = { tags: ["a", "", "é".repeat(40)], graphqlErrors: [{ message: "m", path: ["a", 1, null] }] };
-  const maps = { graphqlTypes: { __proto__: ["x"], T: [] }, geoCityNames: { en: "x" } };
-  const record = { ...lists, ...maps, path: "/a", isGraphql: true, isMcp: true, responseCode: 404, orgId: "o" };
-  if (wire === "uptime") return [encodeUptime({ url: "u", orgId: "o", responseCode: 200 }), encodeUptime({})];
+  if (wire === "uptime")
+    return [{ url: "u", orgId: "o", responseCode: 200 }, {}, { timestamp: 1e12, expireAt: 1 }].map(encodeUptime);
   const encoded = wire === "msgpack" ? encodeMsgpack : encodeProtobuf;
-  return [encoded(record), encoded({}), encoded({ rawRequest: "eA==", rawResponse: "?", timestamp: 1e12 })];
+  return ODD.map((record) => encoded(record));
 }
+
+const graph: RecordInput = { isGraphql: true, graphqlTypes: { T: ["x", ""], ["__proto__"]: ["y"], U: [] } };
+const ODD: readonly RecordInput[] = [
+  {},
+  graph,
+  {
+    ...graph,
+    graphqlErrors: [{ message: "m", path: ["a", 1, null] }],
+    graphqlRootFields: ["r"],
+    graphqlHasErrors: true,
+  },
+  { tags: ["a", "", "é".repeat(40)], orgId: "o" },
+  { geoCityNames: { en: "x", de: "y" }, geoLocationLatitude: 1.5, geoCountryIsoCode: "GB" },
+  { timestamp: 1e12, expireAt: { seconds: -1, nanos: 999_999_999 }, zone: "Europe/Berlin" },
+  { rawRequest: "eA==", rawResponse: "?", responseCode: 404, requestTime: -1 },
+  { isMcp: true, mcpJsonrpcMethod: "tools/call", mcpPrimitiveType: "tool", mcpPrimitiveName: "n" },
+  { responseCode: -1, networkOpenConnections: 1, networkBytesIn: 2n ** 62n },
+];
 
 /** The same records with bytes before and between them: who reads past an end sees those. */
 function between(records: readonly Uint8Array[], wire: WireName) {

@@ -197,10 +197,33 @@ export const framesTarget: Target<Cut> = {
       }
       return JSON.stringify(heard);
     };
-    const whole = outcome([bytes.length || 1]);
-    if (outcome(sizes) !== whole) throw new Error(`in pieces of ${sizes} it hears something else`);
+    const meant = JSON.stringify(framesIn(bytes));
+    for (const pieces of [[bytes.length || 1], sizes]) {
+      const heard = outcome(pieces);
+      if (heard !== meant) throw new Error(`in pieces of ${pieces} it hears ${heard}, not ${meant}`);
+    }
   },
 };
+
+/** What lies in the bytes, read in the plainest way. */
+function framesIn(bytes: Buffer): unknown[] {
+  const heard: unknown[] = [];
+  for (let at = 0; at + 8 <= bytes.length; ) {
+    const [json, raw] = [bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4)];
+    if (json === 0 || json > LARGEST || raw > LARGEST) return [...heard, `a message of ${json + raw} bytes`];
+    const end = at + 8 + json + raw;
+    if (end > bytes.length) break;
+    let message: unknown;
+    try {
+      message = JSON.parse(bytes.toString("utf8", at + 8, at + 8 + json));
+    } catch {
+      return [...heard, "a message that is not JSON"];
+    }
+    heard.push(isFromThread(message) ? message : "refused", raw === 0 ? undefined : raw);
+    at = end;
+  }
+  return heard;
+}
 
 function frame(message: object): Buffer {
   const json = Buffer.from(JSON.stringify(message));

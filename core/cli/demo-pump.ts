@@ -46,7 +46,7 @@ export async function demoPump({ loaded, parts, rate, debug }: DemoPumpOptions):
 
   const { signal } = signals;
   const analytics = analyticsFile(config);
-  const control = { configuration: null, stop: () => process.kill(process.pid, "SIGTERM"), console: true };
+  const control = { configuration: null, stop: signals.ask, console: true };
   const options = { config, parts, logger, health: "free", signal, control, analytics } as const;
   const { running, feed, stop } = await startEmbedded(options);
   say(`Health and metrics: http://localhost:${running.port}/readyz and /metrics`);

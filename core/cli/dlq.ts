@@ -5,7 +5,7 @@ import { CONTROL_ERROR_CODES, ControlError } from "../control/errors.ts";
 import type { Letter, LetterFilter, LetterSummary } from "../control/letters.ts";
 import type { InstanceOptions } from "./daemon.ts";
 import { CommandError, EXIT } from "./errors.ts";
-import { formatCount, formatTable, plain } from "./format.ts";
+import { formatCount, formatTable, plain, plainJson } from "./format.ts";
 import { whichPump } from "./instance.ts";
 import type { Parts } from "./parts.ts";
 import { say } from "./plugin-folder.ts";
@@ -56,7 +56,7 @@ export function show(id: string, options: LetterOptions, parts: Parts = realPart
     const { record, raw, ...head } = letter;
     say(`${plain(head.sink)}: ${plain(head.reason)}`);
     say(`record ${head.index} of chunk ${plain(head.chunk)} in ${plain(head.list)}, ${timeOf(head)}`);
-    if (record !== null) say(JSON.stringify(record, null, 2));
+    if (record !== null) say(plainJson(record));
     else if (head.index < 0) say("It tells of records that are gone, and holds none.");
     else say(`The record cannot be decoded. Its ${formatCount(head.bytes)} bytes, as base64:\n${raw}`);
     return EXIT.ok;

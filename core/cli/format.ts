@@ -51,3 +51,10 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
 export function plain(text: string): string {
   return text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
 }
+
+/** JSON for a terminal: what could steer it, or hide text, is escaped. */
+export function plainJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\u2028\u2029\p{Cf}]/gu, (character) => {
+    return `\\u{${character.codePointAt(0)!.toString(16)}}`;
+  });
+}

@@ -38,7 +38,7 @@ export async function pump({ config, configuration, read, secrets, parts, logger
   process.on("SIGHUP", reloadSoon);
   logger.info(`## Sluice, ${version()} ##`);
   const log = await parts.createLog(config, logger);
-  const control = { configuration, stop: () => process.kill(process.pid, "SIGTERM"), reload: () => reload() };
+  const control = { configuration, stop: signals.ask, reload: () => reload() };
   const running = await run({ config, log, parts, logger, control });
   manager.running(running);
   const change = createReload({ read, running, logger });

@@ -7,6 +7,8 @@ export interface StopSignal {
   readonly signal: AbortSignal;
   /** Resolves with the first signal's name. */
   readonly received: Promise<NodeJS.Signals>;
+  /** As a first SIGTERM; asked for again, it changes nothing. */
+  ask(): void;
 }
 
 /** The first SIGINT or SIGTERM asks for an orderly stop; a second one ends the process at once. */
@@ -22,5 +24,8 @@ export function watchSignals(say: (message: string) => void): StopSignal {
     resolve(name);
   };
   for (const name of SIGNALS) process.on(name, onSignal);
-  return { signal: controller.signal, received: promise };
+  const ask = () => {
+    if (!controller.signal.aborted) onSignal("SIGTERM");
+  };
+  return { signal: controller.signal, received: promise, ask };
 }

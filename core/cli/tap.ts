@@ -1,6 +1,7 @@
 import type { Tapped } from "../control/control.ts";
 import type { InstanceOptions } from "./daemon.ts";
 import { EXIT } from "./errors.ts";
+import { plain, plainJson } from "./format.ts";
 import { whichPump } from "./instance.ts";
 import { say } from "./plugin-folder.ts";
 
@@ -21,8 +22,8 @@ export async function tap(sink: string, options: TapOptions): Promise<number> {
 }
 
 function report({ chunk, index, taken, record }: Tapped): string[] {
-  const place = chunk === "" ? `record ${index} of the live list` : `record ${index} of chunk ${chunk}`;
+  const place = chunk === "" ? `record ${index} of the live list` : `record ${index} of chunk ${plain(chunk)}`;
   if (record === null) return [`${place}: it cannot be decoded, and becomes a dead letter`];
-  if (!taken) return [`${place}: left out by the sink's filters`, JSON.stringify(record, null, 2)];
-  return [place, JSON.stringify(record, null, 2)];
+  if (!taken) return [`${place}: left out by the sink's filters`, plainJson(record)];
+  return [place, plainJson(record)];
 }

@@ -50,6 +50,8 @@ export function watchSecrets({ secrets, everyMs, logger, onRotated }: RotationOp
     if (ended) return;
     tell(failed);
     if (rotated.size > 0) await takeOver();
+    // By then it may have been ended: a stop need not wait for a reload.
+    if (ended) return;
     followFiles();
     looking = false;
     plan(hurried ? SETTLE_MS : everyMs);

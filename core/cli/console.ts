@@ -8,18 +8,19 @@ import { whichPump } from "./instance.ts";
 import { say } from "./plugin-folder.ts";
 import { watchSignals } from "./signals.ts";
 
-export interface ConsoleOptions extends Omit<InstanceOptions, "json"> {
+export interface ConsoleOptions extends InstanceOptions {
   port?: number;
 }
 
 /** `sluice console`: the address of the pump's own console; where it serves none, one of this process until a signal. */
 export async function console(options: ConsoleOptions): Promise<number> {
+  const tell = (url: string) => say(options.json ? JSON.stringify({ url }) : url);
   const which = whichPump(options);
   const { pid } = await which.client.about();
   const own = options.socket === undefined && options.port === undefined ? readAddress(which.instance) : null;
   // Of another process: it has ended, or is not the one that commands reach.
   if (own?.pid === pid) {
-    say(own.url);
+    tell(own.url);
     return EXIT.ok;
   }
   const socket = options.socket ?? which.instance.socket;
@@ -29,8 +30,9 @@ export async function console(options: ConsoleOptions): Promise<number> {
     token: newToken(),
     api: proxyTo(socket),
   });
-  say(served.url);
-  say(`The console of ${which.name}, until Ctrl-C. Whoever has this address can do what you can with that pump.`);
+  tell(served.url);
+  if (!options.json)
+    say(`The console of ${which.name}, until Ctrl-C. Whoever has this address can do what you can with that pump.`);
   await watchSignals(say).received;
   await served.close();
   return EXIT.ok;

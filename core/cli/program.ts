@@ -166,7 +166,8 @@ function addConsole(program: Command): Command {
     .allowExcessArguments(false)
     .addOption(conf())
     .option("--socket <path>", "of this control socket, whatever started the pump")
-    .option("--port <n>", "serve it on this port (default: a free one)", positive);
+    .option("--port <n>", "serve it on this port (default: a free one)", positive)
+    .option("--json", "print JSON");
 }
 
 function addConfigPrint(config: Command): Command {

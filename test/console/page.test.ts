@@ -294,11 +294,14 @@ describe("everybody", () => {
     expect(dark(await paper())).toBe(other === "dark");
   });
 
-  test.each(VIEWS)("has room on a narrow screen: %s", async (view) => {
-    const { page } = await useConsole({ viewport: { width: 360, height: 740 } });
+  test.each(VIEWS)("has room on wide and narrow screens: %s", async (view) => {
+    const { page } = await useConsole();
     await show(page, view);
-    await page.waitForTimeout(500);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    for (const width of [1340, 1170, 1000, 770, 360]) {
+      await page.setViewportSize({ width, height: 740 });
+      const needed = () => page.evaluate(() => document.documentElement.scrollWidth);
+      await expect.poll(needed, { message: `${width} wide` }).toBeLessThanOrEqual(width);
+    }
   });
 });
 

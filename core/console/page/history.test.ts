@@ -71,7 +71,7 @@ describe("latency", () => {
   test("quantiles are linear within a bucket", () => {
     expect(quantile(counts(10, 100), 0.5)).toBe(7.5);
     expect(quantile(counts(10, 100), 0.99)).toBeCloseTo(9.95);
-    expect(quantile(counts(1, 10), 0.5)).toBe(0.5);
+    expect(quantile(counts(1, 10), 0.5)).toBe(0.75);
     expect(quantile(counts(Infinity, 10), 0.5)).toBe(60_000);
     expect(quantile(counts(10, 0), 0.5)).toBeNull();
   });

@@ -133,13 +133,16 @@ function since(counts: readonly number[], before: readonly number[] | undefined)
   return counts.map((count, i) => count - (earlier[i] ?? 0));
 }
 
+/** What is within the first bound takes from half of it on: nothing is known below, and charts are logarithmic. */
+const FASTEST = LATENCY_BOUNDS_MS[0] / 2;
+
 /** Of a cumulative histogram over LATENCY_BOUNDS_MS, linear within a bucket; ms. */
 export function quantile(counts: readonly number[], q: number): number | null {
   const total = counts.at(-1) ?? 0;
   if (total === 0) return null;
   const rank = q * total;
   const i = counts.findIndex((count) => count >= rank);
-  const low = LATENCY_BOUNDS_MS[i - 1] ?? 0;
+  const low = LATENCY_BOUNDS_MS[i - 1] ?? FASTEST;
   const high = LATENCY_BOUNDS_MS[i];
   if (high === undefined) return low;
   const below = counts[i - 1] ?? 0;

@@ -37,7 +37,7 @@ export function ProfilePanel({ sink }: { sink: string }) {
       </div>
       {busy && (
         <div class="progress">
-          <p>Measuring for {seconds} seconds, and then its CPU. The sink goes on.</p>
+          <p>Measuring for {seconds} seconds. The sink goes on.</p>
           <div style={{ animationDuration: `${seconds}s` }} />
         </div>
       )}

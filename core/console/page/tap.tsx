@@ -34,17 +34,20 @@ export function TapPanel({ sink }: { sink: string }) {
       <p class="sub">
         Records as the sink gets them, after its filters. Nothing is removed; personal fields are shown.
       </p>
-      {records?.map(({ chunk, index, taken, record }) => (
-        <details key={`${chunk}.${index}`} class="record">
+      {records?.map(({ chunk, index, taken, record }, i) => (
+        <details key={i} class="record">
           <summary>
-            <code>
-              {chunk}.{index}
-            </code>{" "}
-            {taken ? "" : <span class="tag">left out by its filters</span>}
+            <code>{chunk === "" ? "not claimed yet" : `${chunk}.${index}`}</code> {record !== null && gist(record)}{" "}
+            {!taken && <span class="tag">{record === null ? "cannot be decoded" : "left out by its filters"}</span>}
           </summary>
-          <Fields record={record} />
+          {record === null ? <p class="empty">Nothing of it can be shown.</p> : <Fields record={record} />}
         </details>
       ))}
     </section>
   );
+}
+
+/** What a person knows a request by. */
+function gist({ method, path, response_code: code }: NonNullable<Tapped["record"]>): string {
+  return [method, path, code].filter((part) => typeof part === "string" || typeof part === "number").join(" ");
 }

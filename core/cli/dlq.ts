@@ -74,7 +74,7 @@ export async function replay(ids: readonly string[], options: LetterOptions): Pr
     );
     for (const { reason, letters } of skipped) say(`${lettersOf(letters)} left: ${plain(reason)}.`);
   }
-  return EXIT.ok;
+  return records === 0 && skipped.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
 /** `sluice dlq drop`. Asks, unless it is told not to. */

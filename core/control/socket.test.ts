@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { CouldNotRun } from "../../test/support/could-not-run.ts";
 import { type ControlClient, controlClient } from "./client.ts";
 import type { Control } from "./control.ts";
 import { FAKE_LETTER, fakeControl } from "./fake-control.ts";
-import { type Instance, instanceOf } from "./instance.ts";
+import { hasFolder, type Instance, instanceOf } from "./instance.ts";
 import { type ControlSocket, serveControl } from "./socket.ts";
 
 /** Nobody else: in every Linux. */
@@ -189,6 +189,22 @@ describe("folders that are not to be trusted", () => {
     // Nobody can move what is another's in a folder like /tmp.
     chmodSync(base, 0o1777);
     expect((await (await serve({}, place(base))).client.about()).pid).toBe(42);
+  });
+
+  test("those of somebody else, also for the command that looks there", async () => {
+    if (process.getuid?.() !== 0) throw new CouldNotRun("only root can give a folder away");
+    const base = runFolder();
+    const instance = place(base);
+    mkdirSync(instance.folder, { recursive: true, mode: 0o700 });
+    for (const folder of [base, instance.folder]) {
+      chmodSync(base, 0o700);
+      chownSync(folder, NOBODY, NOBODY);
+      await expect(serve({}, instance)).rejects.toMatchObject({ code: "SLUICE_CONTROL_FOLDER" });
+      expect(() => hasFolder(instance)).toThrow(/belongs to somebody else/);
+      chownSync(folder, 0, 0);
+    }
+    expect(hasFolder(instance)).toBe(true);
+    expect(hasFolder(place())).toBe(false);
   });
 
   test("a path that is too long for a socket", async () => {

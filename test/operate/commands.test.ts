@@ -148,6 +148,10 @@ test("dead letters are replayed by command, to those that are named", async () =
   const before = JSON.parse((await command(pump, "dlq", "list", "--sink", "one", "--json")).out).letters;
   const told = await command(pump, "dlq", "replay", before[0].id, before[1].id);
   expect(told).toMatchObject({ code: 0, out: expect.stringMatching(/^2 letters on the way/) });
+  await command(pump, "suspend", "two");
+  expect(await command(pump, "dlq", "replay", "--sink", "two")).toMatchObject({
+    ...{ code: 1, out: expect.stringContaining("2 letters left: the sink two is suspended, resume it first.") },
+  });
   // They still cannot be read: new letters stand in their place.
   await until(async () => {
     const now = JSON.parse((await command(pump, "dlq", "list", "--json")).out).letters;

@@ -11,7 +11,7 @@ export interface Asset {
 export type Page = ReadonlyMap<string, Asset>;
 
 const SOURCES = fileURLToPath(new URL("./page/", import.meta.url));
-/** Made for a release by scripts/page.ts; in a checkout the page is bundled when it is first asked for. */
+/** Made for a release by build.ts; in a checkout the page is bundled when it is first asked for. */
 export const BUILT = fileURLToPath(new URL("./built/", import.meta.url));
 
 let loading: Promise<Page> | undefined;

@@ -1,5 +1,6 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import { type Flame, type Frame, heaviest, type Kind } from "../../control/flame.ts";
+import { Columns } from "./columns.tsx";
 import { duration, percent } from "./format.ts";
 
 /** A part of the drawing: where a frame stands, in parts of the width. */
@@ -114,18 +115,7 @@ export function FlameGraph({ flame: { root, kinds } }: { flame: Flame }) {
 function Heaviest({ root }: { root: Frame }) {
   return (
     <table aria-label="Functions with most time of their own">
-      <thead>
-        <tr>
-          <th scope="col">Heaviest functions</th>
-          <th scope="col">Place</th>
-          <th scope="col" class="number">
-            Share
-          </th>
-          <th scope="col" class="number">
-            Time
-          </th>
-        </tr>
-      </thead>
+      <Columns titles={["Heaviest functions", "Place", { number: "Share" }, { number: "Time" }]} />
       <tbody>
         {heaviest(root, 8).map(({ name, place, self }) => (
           <tr key={`${name} ${place}`}>

@@ -3,6 +3,7 @@ import type { Replayed } from "../../control/control.ts";
 import type { Letter, LetterFilter, LetterSummary } from "../../control/letters.ts";
 import { useAct } from "./act.ts";
 import { ask } from "./api.ts";
+import { Columns } from "./columns.tsx";
 import { Confirm } from "./dialog.tsx";
 import { bytes, count, moment } from "./format.ts";
 import { LetterDialog } from "./letter-dialog.tsx";
@@ -131,18 +132,7 @@ function Reasons(props: { summary: LetterSummary; onChoose: (one: { sink: string
       <div class="scroll">
         {" "}
         <table class="reasons" aria-labelledby="reasons">
-          <thead>
-            <tr>
-              <th scope="col">Reason</th>
-              <th scope="col">Sink</th>
-              <th scope="col" class="number">
-                Letters
-              </th>
-              <th scope="col" class="number">
-                Size
-              </th>
-            </tr>
-          </thead>
+          <Columns titles={["Reason", "Sink", { number: "Letters" }, { number: "Size" }]} />
           <tbody>
             {props.summary.totals.slice(0, 10).map(({ sink, reason, records, bytes: size }) => (
               <tr key={`${sink}\n${reason}`}>

@@ -3,6 +3,7 @@ import type { ActorStatus, SinkStatus } from "../../supervisor/status.ts";
 import { useAct } from "./act.ts";
 import { ask, sinkPath } from "./api.ts";
 import { Chart } from "./chart.tsx";
+import { Columns } from "./columns.tsx";
 import { bytes, count, duration, percent, short } from "./format.ts";
 import type { Figures } from "./history.ts";
 import type { Shown } from "./overview.tsx";
@@ -151,25 +152,17 @@ function Actors({ actors, cpu }: { actors: readonly ActorStatus[]; cpu: Readonly
       <h2 id="actors">Actors</h2>
       <div class="scroll">
         <table aria-labelledby="actors">
-          <thead>
-            <tr>
-              <th scope="col">Actor</th>
-              <th scope="col">State</th>
-              <th scope="col" class="number">
-                CPU
-              </th>
-              <th scope="col">Event loop</th>
-              <th scope="col" class="number">
-                Heap
-              </th>
-              <th scope="col" class="number">
-                Buffers
-              </th>
-              <th scope="col" class="number">
-                CPU time
-              </th>
-            </tr>
-          </thead>
+          <Columns
+            titles={[
+              "Actor",
+              "State",
+              { number: "CPU" },
+              "Event loop",
+              { number: "Heap" },
+              { number: "Buffers" },
+              { number: "CPU time" },
+            ]}
+          />
           <tbody>
             {actors.map(({ actor, state, cpuSeconds, heapBytes, externalBytes, eventLoopUse }) => (
               <tr key={actor}>
@@ -210,16 +203,7 @@ function PluginMetrics({ sink: { metrics } }: { sink: SinkStatus }) {
       <h2 id="metrics">What the plugin measures</h2>
       <div class="scroll">
         <table aria-labelledby="metrics">
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Kind</th>
-              <th scope="col" class="number">
-                Value
-              </th>
-              <th scope="col">Meaning</th>
-            </tr>
-          </thead>
+          <Columns titles={["Name", "Kind", { number: "Value" }, "Meaning"]} />
           <tbody>
             {metrics.slice(0, all ? undefined : few).map(({ name, help, kind, value, count: n }) => (
               <tr key={name}>

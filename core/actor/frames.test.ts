@@ -69,6 +69,10 @@ test("only what the protocol knows is taken for a message", () => {
   const counts = { written: 1, filtered: 0, skipped: 0, retries: 0 };
   expect(isFromThread({ t: "settled", seqs: [1], rejected: [], counts })).toBe(true);
   expect(isFromThread({ t: "drained" })).toBe(true);
+  const ms = { wall: 9, idle: 1, scan: 1, filter: 1, plugin: 5, backEnd: 1, retry: 0, records: 0, cpu: 7, gc: 1 };
+  const loopDelayMs = { p50: 0, p99: 1, max: 2 };
+  const measured = { t: "measured", ms, records: 1, bytes: 1, calls: 1, failed: 0, latency: [0, 1], loopDelayMs };
+  expect(isFromThread(measured)).toBe(true);
   const wrong: unknown[] = [
     null,
     "settled",
@@ -80,6 +84,13 @@ test("only what the protocol knows is taken for a message", () => {
     { t: "settled", seqs: [1], rejected: [], counts: { ...counts, written: Number.NaN } },
     { t: "fatal", during: "open", error: null },
     { t: "report", log: [null], metrics: [], dropped: 0 },
+    { t: "measured" },
+    { ...measured, ms: { ...ms, idle: undefined } },
+    { ...measured, ms: null },
+    { ...measured, calls: Number.POSITIVE_INFINITY },
+    { ...measured, latency: ["1"] },
+    { ...measured, latency: new Array(1001).fill(0) },
+    { ...measured, loopDelayMs: { p50: 1 } },
     { t: "report", log: [], metrics: [{ name: "a", value: "1" }], dropped: 0 },
   ];
   for (const message of wrong) expect([message, isFromThread(message)]).toEqual([message, false]);

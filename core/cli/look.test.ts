@@ -115,6 +115,21 @@ describe("sluice profile", () => {
     expect(output).toContain("Note: No CPU profile: what the actor gave is none.");
   });
 
+  test("ends on the other side as well when the command is interrupted", async () => {
+    let signal: AbortSignal | undefined;
+    const scene = await served({
+      profile: (_sink, _seconds, _cpu, gone) => {
+        signal = gone;
+        return new Promise(() => {});
+      },
+    });
+    const child = spawn(process.execPath, [COMMAND, "profile", "csv", "--socket", scene.socket], { cwd: scene.folder });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    await until(() => signal !== undefined, "the profile to begin");
+    child.kill("SIGINT");
+    await until(() => signal!.aborted, "the profile to end");
+  });
+
   test("wrong command lines and sinks are told in a line", async () => {
     const scene = await served();
     for (const args of [["profile"], ["profile", "csv", "--all"], ["profile", "csv", "--seconds", "121"]]) {

@@ -80,7 +80,7 @@ export class Meter {
       this.#sums.calls++;
       if (failed) this.#sums.failed++;
       // One that began before is not known to its length.
-      if (began > 0) this.#sums.latency[classOf(performance.now() - began)]!++;
+      if (!Number.isNaN(began)) this.#sums.latency[classOf(performance.now() - began)]!++;
     }
     this.#calls--;
   }

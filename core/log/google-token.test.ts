@@ -126,6 +126,8 @@ describe("access tokens as passwords", () => {
       code: LOG_ERROR_CODES.auth,
       message: expect.stringMatching(new RegExp(`${host} answered 403.*Check iam_auth`)),
     });
+    const endless = await useReceiver(() => "x".repeat(3 << 20));
+    await expect(fetchGoogleToken(options({ GCE_METADATA_HOST: endless }))).rejects.toThrow(/more than 1048576 bytes/);
     const file = join(useFolder(), "key.json");
     const from = (text: string) => {
       writeFileSync(file, text);

@@ -19,6 +19,7 @@ const METADATA_PATH = "/computeMetadata/v1/instance/service-accounts/default/tok
 const IAM_URL = "https://iamcredentials.googleapis.com";
 const TOKEN_URL = "https://oauth2.googleapis.com/token";
 const HOUR = 3600;
+const MOST_BYTES = 1 << 20;
 
 /**
  * Fetches a token of Google Cloud anew, found as its libraries find it (application default credentials,
@@ -108,7 +109,8 @@ async function impersonate({ token }: AccessToken, options: GoogleOptions): Prom
     body: JSON.stringify({ scope: [SCOPE], lifetime: `${HOUR}s` }),
   };
   const url = `${iamUrl}/v1/projects/-/serviceAccounts/${account}:generateAccessToken`;
-  const { accessToken, expireTime } = (await ask(url, request, timeoutMs)) as { [key: string]: unknown };
+  const reply = (await ask(url, request, timeoutMs)) ?? {};
+  const { accessToken, expireTime } = reply as { [key: string]: unknown };
   const expiresAt = Date.parse(String(expireTime));
   if (typeof accessToken !== "string" || Number.isNaN(expiresAt)) throw new Error(`${url} gave no token`);
   return { token: accessToken, expiresAt };
@@ -130,13 +132,33 @@ async function ask(url: string, request: RequestInit, timeoutMs: number): Promis
   } catch (error) {
     throw new Error(`${where} does not answer (${errorCode(error)})`);
   }
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${where} answered ${response.status}`);
+  if (!response.ok) {
+    void response.body?.cancel();
+    throw new Error(`${where} answered ${response.status}`);
+  }
+  const text = await textOf(response, where);
   try {
     return JSON.parse(text);
   } catch {
     throw new Error(`${where} answered with something else than JSON`);
   }
+}
+
+/** An answer may be anybody's: no more of it is kept than a token needs. */
+async function textOf({ body }: Response, where: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body ?? []) {
+      size += chunk.length;
+      if (size > MOST_BYTES) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw new Error(`${where} does not answer (${errorCode(error)})`);
+  }
+  if (size > MOST_BYTES) throw new Error(`${where} answered with more than ${MOST_BYTES} bytes`);
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function errorCode(error: unknown): string {

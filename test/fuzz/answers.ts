@@ -11,12 +11,15 @@ import { mutatedJson } from "./mutate.ts";
 interface Input {
   status: number;
   body: string;
+  /** The account's own token is given, so that the exchange for another's is what is tried. */
+  sound: boolean;
 }
 
 const TOKEN = "s3cret-token-of-mine";
 const TIMEOUT_MS = 2000;
 let server: Receiver | null = null;
-let said: Input = { status: 200, body: "" };
+const SOUND = JSON.stringify({ access_token: TOKEN, expires_in: 3599 });
+let said: Input = { status: 200, body: "", sound: false };
 
 /** What Vault, Consul and Google's servers may answer: a secret that is text, a token with an end, or an error that tells no secret. */
 export const answersTarget: Target<Input> = {
@@ -32,11 +35,15 @@ export const answersTarget: Target<Input> = {
       { access_token: "t", expires_in: 1, accessToken: "t", expireTime: "2030-01-01T00:00:00Z" },
       { errors: ["no"] },
     ]),
+    sound: fc.boolean(),
   }),
   bytes: ({ status, body }) => Buffer.from(`${status} ${body}`),
   async run(input) {
     said = input;
-    server ??= await receiver((_, response) => void response.writeHead(said.status).end(said.body));
+    server ??= await receiver(({ url }, response) => {
+      const sound = said.sound && url!.startsWith("/computeMetadata");
+      response.writeHead(sound ? 200 : said.status).end(sound ? SOUND : said.body);
+    });
     const { address } = server;
     for (const store of stores(address)) {
       const value = await orKnown(() => store.get("secret/a"), SecretError);

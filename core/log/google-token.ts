@@ -111,8 +111,9 @@ async function impersonate({ token }: AccessToken, options: GoogleOptions): Prom
   const url = `${iamUrl}/v1/projects/-/serviceAccounts/${account}:generateAccessToken`;
   const reply = (await ask(url, request, timeoutMs)) ?? {};
   const { accessToken, expireTime } = reply as { [key: string]: unknown };
-  const expiresAt = Date.parse(String(expireTime));
-  if (typeof accessToken !== "string" || Number.isNaN(expiresAt)) throw new Error(`${url} gave no token`);
+  const expiresAt = typeof expireTime === "string" ? Date.parse(expireTime) : Number.NaN;
+  if (typeof accessToken !== "string" || accessToken === "" || Number.isNaN(expiresAt))
+    throw new Error(`${url} gave no token`);
   return { token: accessToken, expiresAt };
 }
 

@@ -66,7 +66,9 @@ describe("the page", () => {
   });
 
   test("looks each second, and only while it is seen", async () => {
-    const { page, requests } = await useConsole();
+    const { page, console, requests } = await useConsole({ open: false });
+    await page.clock.install();
+    await page.goto(console.url);
     const looks = () => requests.filter((path) => path === "/v1/status").length;
     await expect.poll(looks, { timeout: 20_000 }).toBeGreaterThan(2);
     const hide = (state: string) =>
@@ -75,10 +77,8 @@ describe("the page", () => {
         document.dispatchEvent(new Event("visibilitychange"));
       }, state);
     await hide("hidden");
-    // One may have been under way.
-    await page.waitForTimeout(1200);
     const before = looks();
-    await page.waitForTimeout(2500);
+    await page.clock.runFor(60_000);
     expect(looks()).toBe(before);
     await hide("visible");
     await expect.poll(looks).toBeGreaterThan(before);
@@ -129,8 +129,11 @@ describe("a sink", () => {
   test("is profiled: what limits it, and a flame graph that goes by keys", async () => {
     const { page, control, faults } = await useConsole();
     await show(page, "#/sinks/mongo");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    control.measured = promise;
     await page.getByRole("button", { name: "Measure 5 s" }).click();
     await page.getByText("Measuring for 5 seconds").waitFor();
+    resolve();
     await page.getByText("It keeps up: most of the time it waits for records.").waitFor();
     expect(control.asked).toEqual(["profile mongo 5 true"]);
     const tree = page.getByRole("tree");

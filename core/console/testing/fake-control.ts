@@ -9,6 +9,8 @@ import { LATENCY_BOUNDS_MS, type SinkStatus, type Status } from "../../superviso
 export interface FakeControl extends Control {
   readonly asked: string[];
   letterList: Letter[];
+  /** What a profile waits for. */
+  measured: Promise<void>;
   /** Of the process; a later one is another process. */
   startedAt: number;
 }
@@ -70,6 +72,7 @@ export function fakeControl(started: number = Date.now() - 7_500_000): FakeContr
     asked,
     startedAt: started,
     letterList: fakeLetters(),
+    measured: Promise.resolve(),
     about: () => ({
       version: "0.1.0",
       pid: 4711,
@@ -93,7 +96,7 @@ export function fakeControl(started: number = Date.now() - 7_500_000): FakeContr
     stop: () => void asked.push("stop"),
     async profile(sink, seconds, cpu) {
       asked.push(`profile ${sink} ${seconds} ${cpu}`);
-      await new Promise((resolve) => setTimeout(resolve, Math.min(seconds * 1000, 300)));
+      await control.measured;
       return fakeProfile(sink, seconds, cpu);
     },
     async profileAll() {

@@ -1,16 +1,19 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { encodeMsgpack } from "@sluice/sdk/record";
 import { expect, onTestFinished, test } from "vitest";
 import { createCompute } from "../../core/compute/pool.ts";
 import { type ControlClient, controlClient } from "../../core/control/client.ts";
 import type { Letters } from "../../core/control/control.ts";
 import { createDeadLetters } from "../../core/control/dead-letters.ts";
 import { createReplay } from "../../core/control/replay.ts";
-import { LIST } from "../support/gateway.ts";
+import { openRedisLog } from "../../core/log/redis.ts";
+import { LIST, recordOf } from "../support/gateway.ts";
 import { TestPump, type TestSink, until } from "../support/pump.ts";
 import { numbered } from "../support/records.ts";
-import { type SluiceProcess, useFolder, useRedis, useSluiceWith } from "../support/sluice.ts";
+import { redisLogConfig } from "../support/redis.ts";
+import { type SluiceProcess, useFolder, useRedis, useSluice, useSluiceWith } from "../support/sluice.ts";
 
 const RECORDS = 250;
 /** Neighbours, the ends of chunks, and some alone. */
@@ -189,3 +192,50 @@ function clientOf({ folder }: SluiceProcess): ControlClient {
   const socket = join(run, readdirSync(run)[0]!, "control.sock");
   return controlClient({ socket, name: "test", version: "0.1.0" });
 }
+
+test("the sinks of SQL, which mark what is written and counted, take what is replayed", async () => {
+  const redis = await useRedis();
+  const file = join(useFolder(), "rows.db");
+  const meta = { type: "sqlite", connection_string: file };
+  const pump = await useSluice({
+    redis,
+    csv: {},
+    pumps: {
+      rows: { type: "sql", meta: { ...meta, effectively_once: true } },
+      totals: { type: "sql_aggregate", meta },
+    },
+  });
+  await pump.ready();
+  const push = [1, 2, 3].map((n) => Buffer.from(encodeMsgpack(recordOf(n))));
+  await redis.client.rpush(LIST, ...push);
+  await pump.drained(redis, ["rows", "totals"], { lists: [LIST] });
+  const ask = <T>(sql: string) => {
+    const db = new DatabaseSync(file, { readOnly: true });
+    try {
+      return db.prepare(sql).all() as T[];
+    } finally {
+      db.close();
+    }
+  };
+  const hits = () =>
+    ask<{ n: number }>("SELECT sum(counter_hits) AS n FROM tyk_aggregated WHERE dimension = 'apiid'")[0]!.n;
+  const [marked] = ask<{ chunk: string; records: string }>("SELECT chunk, records FROM sluice_written");
+  expect(hits()).toBe(3);
+
+  // As if one record of that chunk, which is marked as a whole, had been refused.
+  const log = openRedisLog({ ...redisLogConfig(redis), leaseMs: 30_000, chunkRecords: 100, chunkBytes: 1 << 20 });
+  await log.open([]);
+  onTestFinished(() => log.close());
+  const list = log.lists.find(({ name }) => name === LIST)!;
+  const raw = encodeMsgpack(recordOf(9));
+  for (const sink of ["rows", "totals"])
+    await list.addLetters(sink, [{ chunk: marked!.chunk, index: 1, reason: "no", raw }]);
+  const { letters } = clientOf(pump);
+  expect(await letters.replay({})).toEqual({ records: 2, skipped: [] });
+  await until(async () => (await letters.list({})).records === 0, "the letters to be delivered");
+  expect(ask("SELECT path FROM tyk_analytics ORDER BY path")).toEqual(
+    [1, 2, 3, 9].map((n) => ({ path: `/items/${n}` })),
+  );
+  expect(hits()).toBe(4);
+  expect((await pump.terminate()).code).toBe(0);
+});

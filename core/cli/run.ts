@@ -54,8 +54,8 @@ export interface ControlOptions {
 
 /** What the end of health connections may take, and more than the stop's own deadline. */
 const CLOSING_MS = 5000;
-/** Nothing is lost that a test of a service would not find again. */
-const SERVICES_MS = 2000;
+/** Nothing is lost that a test of a service would not find again, and the last statistics are worth no longer wait. */
+const SERVICES_MS = 3000;
 
 /** Starts everything in the order in which it is needed; what was started is stopped again when a later part fails. */
 export async function run(options: RunOptions): Promise<Running> {
@@ -78,7 +78,14 @@ export async function run(options: RunOptions): Promise<Running> {
     else if (next.log.redis) log.signIn(next.log.redis);
     logger.setLevel(next.logging.level);
     const restart = atRestart(config, next);
-    config = { ...config, sinks: next.sinks, uptime: next.uptime, statsd: next.statsd, stopMs: next.stopMs };
+    config = {
+      ...config,
+      sinks: next.sinks,
+      uptime: next.uptime,
+      statsd: next.statsd,
+      otlp: next.otlp,
+      stopMs: next.stopMs,
+    };
     return { ...changes, restart };
   }
 

@@ -3,8 +3,10 @@ import type { Config } from "../config/config.ts";
 import type { DeliveryLog } from "../log/log.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Status, UptimeStatus } from "../supervisor/status.ts";
+import type { Otlp } from "../telemetry/otlp.ts";
 import type { Statsd } from "../telemetry/statsd.ts";
 import type { Tester } from "../uptime/tester.ts";
+import { version } from "./version.ts";
 
 export interface Services {
   /** Starts what is configured, and stops what is not, or otherwise, any more. */
@@ -29,14 +31,19 @@ export function createServices({ log, status, logger }: ServicesParts): Services
     const { startStatsd } = await import("../telemetry/statsd.ts");
     return startStatsd({ config, status, logger: logger.child("statsd") });
   });
+  const otlp = slot(async (config: NonNullable<Config["otlp"]>): Promise<Otlp> => {
+    const { startOtlp } = await import("../telemetry/otlp.ts");
+    return startOtlp({ config, status, version: version(), logger: logger.child("otlp") });
+  });
   return {
     async fit(config) {
       await tester.fit(config.uptime);
       await statsd.fit(config.statsd);
+      await otlp.fit(config.otlp);
     },
     uptime: () => tester.running?.status(),
     async stop() {
-      await Promise.all([tester.fit(null), statsd.fit(null)]);
+      await Promise.all([tester.fit(null), statsd.fit(null), otlp.fit(null)]);
     },
   };
 }

@@ -14,6 +14,8 @@ export interface Config {
   logging: { level: "error" | "warn" | "info" | "debug"; format: "text" | "json" | "legacy" };
   /** Statistics, as Tyk Pump sends them; null: none. */
   statsd: StatsdConfig | null;
+  /** Metrics and traces for OpenTelemetry; null: none. */
+  otlp: OtlpConfig | null;
   /** Tests of services; null: none are configured. */
   uptime: UptimeConfig | null;
   /** The page that shows the pump; undefined: none is served. */
@@ -35,6 +37,15 @@ export interface DaemonConfig {
   bytes: number;
   /** With the one that is written; at least 2. */
   files: number;
+}
+
+export interface OtlpConfig {
+  /** Without a slash at its end. */
+  endpoint: string;
+  headers: { [name: string]: string };
+  intervalMs: number;
+  /** One of so many deliveries; 0: none. */
+  traceEvery: number;
 }
 
 export interface RedisLogConfig {

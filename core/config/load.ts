@@ -14,7 +14,7 @@ import { readPumps, reportTypeless } from "./pumps.ts";
 import { PumpConf, Sluice, Storage, Tyk } from "./schema.ts";
 import { Secrets } from "./secrets/secrets.ts";
 import { readStores, type StoreSettings } from "./secrets/stores.ts";
-import { consoleOf, daemonOf, healthOf, loggingOf, logOf, statsdOf } from "./settings.ts";
+import { consoleOf, daemonOf, healthOf, loggingOf, logOf, otlpOf, statsdOf } from "./settings.ts";
 import { buildSinks } from "./sinks.ts";
 import { readSource } from "./source.ts";
 import { readUptimePump } from "./uptime.ts";
@@ -109,6 +109,7 @@ export function loadConfig(options: LoadOptions): Loaded {
     health: healthOf(conf, draft),
     logging: loggingOf(conf, variables, options.flags?.debug ?? false, draft),
     statsd: statsdOf(conf, variables, draft),
+    otlp: otlpOf(conf, draft),
     uptime: uptimeOf(conf, sinks, variables, draft),
     ...(console && { console }),
     daemon: daemonOf(conf, options.cwd),

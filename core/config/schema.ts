@@ -254,6 +254,15 @@ export const Sluice = Type.Object(
       { watch: flag("Reload when the configuration file has changed; else only when told to.") },
       { description: "Changes of a pump that runs: see [operating.md](operating.md#reload)." },
     ),
+    otlp: Type.Object(
+      {
+        endpoint: text("Where an OpenTelemetry receiver listens, as `http://collector:4318`; empty: nothing is sent."),
+        headers: Type.Record(Type.String(), Type.String(), { description: "HTTP headers.", secret: true }),
+        interval: duration("How often metrics are sent.", 10_000, { minimum: 100 }),
+        trace_every: whole("One of so many deliveries is sent as a span; 0: none.", { env: "TRACE_EVERY", minimum: 0 }),
+      },
+      { description: "Metrics and traces by OTLP over HTTP: see [metrics.md](metrics.md#opentelemetry)." },
+    ),
     stop: duration("Time for an orderly stop; what is in hand then is handed back.", 25_000, { minimum: 100 }),
     sinks: Type.Record(Type.String(), SinkExtras, { description: "By sink, the key in `pumps`." }),
   },

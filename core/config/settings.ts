@@ -106,6 +106,22 @@ export function loggingOf(conf: PumpConf, variables: Variables, debug: boolean, 
   };
 }
 
+/** Where OpenTelemetry's receiver is; null: nothing is sent. */
+export function otlpOf({ sluice: { otlp } }: PumpConf, draft: Draft): Config["otlp"] {
+  const { endpoint, headers, interval: intervalMs, trace_every: traceEvery } = otlp;
+  if (endpoint === "") return null;
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
+      path: "sluice.otlp.endpoint",
+      message: `sluice.otlp.endpoint must be an address, but is ${JSON.stringify(endpoint)}.`,
+      mend: 'Write for example "http://collector:4318".',
+    });
+    return null;
+  }
+  return { endpoint: endpoint.replace(/\/+$/, ""), headers, intervalMs, traceEvery };
+}
+
 /** Where statistics go over statsd; null: they are not asked for. */
 export function statsdOf(conf: PumpConf, variables: Variables, draft: Draft): Config["statsd"] {
   if (variables.read("TYK_INSTRUMENTATION") !== "1") return null;

@@ -159,7 +159,12 @@ describe("secrets", () => {
 
 test("level and secrets change for all loggers that there are", () => {
   const lines: string[] = [];
-  const logger = createLogger({ level: "info", format: "text", write: (line) => lines.push(line), secrets: ["hunter"] });
+  const logger = createLogger({
+    level: "info",
+    format: "text",
+    write: (line) => lines.push(line),
+    secrets: ["hunter"],
+  });
   const child = logger.child("sink");
   child.debug("not yet");
   logger.setLevel("debug");

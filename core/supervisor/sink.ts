@@ -6,9 +6,10 @@ import type { Logger } from "../logging/index.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import type { ChunkReader } from "./chunk-reader.ts";
 import { Crew, type CrewEvents, type Spawn } from "./crew.ts";
+import { type Delivery, deliveries } from "./deliveries.ts";
 import { Feeder } from "./feeder.ts";
 import { Hands } from "./hands.ts";
-import { type Holding, type Piece, pieceOf } from "./holding.ts";
+import { type Holding, type Piece, pieceOf, type Sent } from "./holding.ts";
 import { Latency } from "./latency.ts";
 import type { SinkBacklog, SinkStatus } from "./status.ts";
 import { SUSPECTS_IN_A_ROW, Suspects } from "./suspects.ts";
@@ -356,9 +357,17 @@ export class Sink {
       if (!sent) continue;
       this.#totals.deliveredBytes += sent.bytes;
       this.#latency.observe(now - sent.at);
+      if (deliveries.hasSubscribers) this.#tell(sent, now, rejected.filter((one) => one.seq === seq).length);
       this.#done(sent.piece.holding, sent.piece.to - sent.piece.from);
     }
     if (this.#suspects.inARow > 0 && counts.written + counts.skipped > 0) this.#convict();
+  }
+
+  #tell({ piece, bytes, at }: Sent, settledAt: number, rejected: number): void {
+    const { holding, from, to } = piece;
+    const { list, ref } = holding;
+    const place = { sink: this.name, list: list.name, chunk: ref.chunk, from, to };
+    deliveries.publish({ ...place, bytes, rejected, sentAt: at, settledAt } satisfies Delivery);
   }
 
   /** Dropped unwritten: to be given again, and narrower where the data may be at fault. */

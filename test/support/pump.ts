@@ -64,6 +64,7 @@ export function testConfig(
     health: { host: "127.0.0.1", port: 0, endpoint: "health" },
     logging: { level: "debug", format: "text" },
     statsd: null,
+    otlp: null,
     uptime: null,
     daemon: { file: null, bytes: 1 << 20, files: 2 },
     secretsRefreshMs: 0,

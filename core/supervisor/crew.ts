@@ -80,12 +80,12 @@ export class Crew {
     }));
   }
 
-  /** Whose code it is. */
   /** Whose fault it is, for health. */
   #named(reason: string): string {
     return `${reason} (${this.plugin})`;
   }
 
+  /** Whose code it is. */
   get plugin(): string {
     return `${this.#sink.plugin.name} ${this.#sink.plugin.version}`;
   }

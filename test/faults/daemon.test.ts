@@ -13,15 +13,17 @@ import {
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { isAlive } from "../../core/daemon/process.ts";
 import { CouldNotRun } from "../support/could-not-run.ts";
 import { Machine } from "../support/daemon.ts";
 import { owners, push } from "../support/gateway.ts";
-import { guard } from "../support/guard.ts";
 import { until } from "../support/pump.ts";
 import { freePort } from "../support/redis.ts";
 import { useRedis } from "../support/sluice.ts";
+
+// Each test starts a dozen commands.
+vi.setConfig({ testTimeout: 180_000 });
 
 /** `sluice daemon` with real processes. */
 async function machine(conf: Parameters<Machine["configure"]>[0] = {}): Promise<Machine> {
@@ -56,10 +58,9 @@ test("its life: start, status, restart, logs, stop", async () => {
     out: "",
     err: `sluice: error: A daemon runs on pump.conf already (process ${pid}): stop it first.\n`,
   });
-  const restarted = await here.sluice("daemon", "restart");
+  const restarted = await here.restart();
   expect(restarted).toMatchObject({ code: 0, err: "" });
   expect(restarted.out).toMatch(new RegExp(`^Process ${pid} has stopped in order, in .*\nSluice runs on pump.conf as`));
-  guard(here.state!.pid);
   expect(isAlive(first)).toBe(false);
 
   const stopped = await here.sluice("daemon", "stop");
@@ -110,6 +111,32 @@ test("an invalid configuration: each problem is said, nothing runs; a restart wi
     err: "sluice: error: Nothing is configured: name a configuration with -c.\n",
   });
   expect(here.state).toBeNull();
+});
+
+test("reload: it says what changes, and refuses what is invalid with each problem", async () => {
+  const here = await machine();
+  await here.start();
+  const { pid } = here.state!;
+  const conf = JSON.parse(readFileSync(here.path("pump.conf"), "utf8"));
+  expect((await here.sluice("daemon", "reload")).out).toBe("Nothing of the sinks has changed.\n");
+  conf.pumps.more = { type: "csv", meta: { csv_dir: here.path("more") } };
+  here.write(JSON.stringify(conf));
+  expect(await here.sluice("daemon", "reload")).toEqual({
+    code: 0,
+    out: "Sinks: started more.\nAs they were: csv.\n",
+    err: "",
+  });
+  here.write(JSON.stringify({ ...conf, log_level: "loud" }));
+  const refused = await here.sluice("daemon", "reload");
+  expect(refused).toMatchObject({ code: 1, out: "" });
+  expect(refused.err).toMatch(
+    /log_level must be.*\nsluice: error: pump\.conf is not taken, and the pump goes on as it was/,
+  );
+  const json = JSON.parse((await here.sluice("daemon", "reload", "--json")).out);
+  expect(json.error).toMatchObject({ code: "SLUICE_CONTROL_INVALID_CONFIGURATION" });
+  expect(json.error.problems).toMatchObject([{ code: "SLUICE_CONFIG_BAD_VALUE" }]);
+  expect(here.state!.pid).toBe(pid);
+  expect((await here.sluice("daemon", "stop")).code).toBe(0);
 });
 
 test("what ends the start is said in its own words", async () => {

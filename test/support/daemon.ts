@@ -21,12 +21,11 @@ export interface Said {
 /** A machine with a configuration in a folder of its own; whatever runs there ends with the test. */
 export class Machine {
   readonly folder = useFolder();
-  #conf: object = {};
 
   /** `sinks` and `settings` as in pump.conf; without a Redis the log is on disk. */
   async configure({ redis, pumps, settings = {} }: MachineConf): Promise<void> {
     const health_check_endpoint_port = await freePort();
-    this.#conf = {
+    const conf = {
       health_check_endpoint_port,
       dont_purge_uptime_data: true,
       pumps: pumps ?? { csv: { type: "csv", meta: { csv_dir: this.path("csv") } } },
@@ -37,7 +36,7 @@ export class Machine {
         ...settings,
       },
     };
-    this.write(JSON.stringify(this.#conf));
+    this.write(JSON.stringify(conf));
   }
 
   write(text: string): void {
@@ -63,7 +62,16 @@ export class Machine {
 
   /** `sluice daemon start`; what it starts ends with the test. */
   async start(...args: string[]): Promise<Said> {
-    const said = await this.sluice("daemon", "start", ...args);
+    return this.#begin("start", args);
+  }
+
+  /** `sluice daemon restart`, in the same way. */
+  async restart(): Promise<Said> {
+    return this.#begin("restart", []);
+  }
+
+  async #begin(command: string, args: readonly string[]): Promise<Said> {
+    const said = await this.sluice("daemon", command, ...args);
     const state = this.state;
     if (state !== null) {
       const unguard = guard(state.pid);

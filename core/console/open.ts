@@ -28,6 +28,7 @@ export async function openConsole({ config, control, configuration, logger }: Op
     // Not that of an earlier configuration, which somebody chose.
     const made = config === null || config.token !== "" ? null : readAddress(instance);
     const token = config?.token || made?.token || newToken();
+    logger.hide([token]);
     const served = await startConsole({ host, port, token, api: (request) => fetch(request), logger });
     if (config !== null) {
       writeAddress(instance, { pid: process.pid, url: served.url, token: config.token === "" ? token : "" });

@@ -12,8 +12,6 @@ import { Sleeper } from "./sleeper.ts";
 const UNKNOWN_TRIES = 3;
 /** So many gathers dropped in a row, and their chunks come one a gather. */
 const DROPS_UNTIL_NARROW = 3;
-/** Records that were doubted and went elsewhere are never heard of again. */
-const MOST_DOUBTED = 1000;
 
 /**
  * Feeds a gatherer: fills one gather while another is flushed, flushes the same one again after a failure, and drops
@@ -25,8 +23,6 @@ export class GathererRunner implements Runner {
   readonly #host: Host;
   readonly #sleeper: Sleeper;
   readonly #refusals: Refusals<Piece>;
-  /** Single records that failed for no known reason before something passed, by chunk and index. */
-  readonly #doubted = new Set<string>();
   #queue: Piece[] = [];
   #filling: Gathering | null = null;
   #flushing: Gathering | null = null;
@@ -43,25 +39,12 @@ export class GathererRunner implements Runner {
     this.#sleeper = new Sleeper(host);
     this.#refusals = new Refusals(host.clock, {
       busy: () => this.#adding || this.#flushing !== null || this.#filling !== null || this.#queue.length > 0,
-      believe: ({ what: piece, error, certain }) => {
-        if (!certain && this.#firstDoubt(piece)) {
-          host.returned([piece], true, error);
-          return;
-        }
+      believe: ({ what: piece, error }) => {
         piece.settle(piece.rows[0]!, "rejected", sentence(error));
         host.settled(piece);
       },
       doubt: ({ what: piece, error }) => host.returned([piece], true, error),
     });
-  }
-
-  /** What has passed since may have been the end of a fault of the sink's own: the record is tried once more while it works. */
-  #firstDoubt({ part }: Piece): boolean {
-    const record = `${part.chunk} ${part.from}`;
-    if (this.#doubted.delete(record)) return false;
-    if (this.#doubted.size >= MOST_DOUBTED) this.#doubted.clear();
-    this.#doubted.add(record);
-    return true;
   }
 
   accept(piece: Piece): void {

@@ -325,45 +325,6 @@ for (const kind of ["writer", "gatherer"] as const) {
   });
 }
 
-for (const mended of [true, false]) {
-  test(`a record that failed for no known reason, and then another passed, is ${mended ? "written: the sink was at fault" : "at fault itself"}`, async () => {
-    let broken = true;
-    const written: string[] = [];
-    const thread = new Thread(
-      defineSink({
-        type: "s",
-        config: Type.Object({}),
-        open: async () => ({
-          gather: () => {
-            const paths: string[] = [];
-            return {
-              add: (batch) => void paths.push(...[...batch].map(({ path }) => path)),
-              async flush() {
-                if (broken && paths[0] === "/0") throw new SyntaxError("Unexpected token <");
-                written.push(...paths);
-              },
-            };
-          },
-        }),
-      }),
-      { gather: { ms: 1 } },
-    );
-    await thread.send(1, "c", 0, 1, { alone: true });
-    await thread.clock.advance(500);
-    await thread.send(2, "d", 1, 2);
-    await thread.clock.advance(5000);
-    expect(thread.rejected()).toEqual([]);
-    expect(thread.seqs("returned")).toEqual([1]);
-    broken = !mended;
-    await thread.send(3, "c", 0, 1, { alone: true });
-    await thread.clock.advance(500);
-    await thread.send(4, "d", 2, 3);
-    await thread.clock.advance(5000);
-    expect(thread.seqs("settled")).toEqual([2, 3, 4]);
-    expect(thread.rejected().map(({ seq }) => seq)).toEqual(mended ? [] : [3]);
-  });
-}
-
 test("a record of a gather has a whole number", async () => {
   const thread = new Thread(
     defineSink({

@@ -26,7 +26,7 @@ export async function start(options: DaemonStartOptions): Promise<number> {
 /** `sluice daemon stop`; there being none is no failure. */
 export async function stop(options: DaemonStopOptions): Promise<number> {
   const which = whichPump(options);
-  const state = running(which);
+  const state = await running(which);
   if (state === null) say(`No daemon runs on ${which.name}.`);
   else say(howItStopped(await stopDaemon(which.instance, state, { now: options.now === true })));
   return EXIT.ok;
@@ -37,7 +37,7 @@ export async function restart(options: DaemonStartOptions): Promise<number> {
   const loaded = await startable(options);
   if (loaded === null) return EXIT.failed;
   const which = whichPump(options);
-  const state = running(which);
+  const state = await running(which);
   if (state !== null) say(howItStopped(await stopDaemon(which.instance, state, { now: false })));
   return begin(loaded, options);
 }
@@ -105,16 +105,21 @@ async function refuseASecond({ name, instance, client }: Which): Promise<void> {
 }
 
 /** Null: none. */
-function running({ name, instance }: Which): DaemonState | null {
+async function running({ name, instance, client }: Which): Promise<DaemonState | null> {
   const there = findDaemon(instance);
   if (there.found === "running") return there.state;
   if (there.found === "none") return null;
-  const message = `A daemon on ${name} is just starting or ending: try again in a moment.`;
+  const about = await client.about().catch(() => null);
+  const message =
+    about === null
+      ? `A daemon on ${name} is just starting or ending: try again in a moment.`
+      : `The files of the daemon on ${name} are gone: end it with "kill ${about.pid}".`;
   throw new DaemonError(DAEMON_ERROR_CODES.unknown, message);
 }
 
 function howItStopped({ how, pid, ms }: Stopped): string {
   if (how === "in order") return `Process ${pid} has stopped in order, in ${formatDuration(ms)}.`;
+  if (how === "failed") return `Process ${pid} has stopped, and not in order: \`sluice daemon logs\` shows why.`;
   const nothingLost = "Nothing is lost: what was in hand is delivered again at the next start.";
   if (how === "killed") return `Process ${pid} is killed. ${nothingLost}`;
   return `Process ${pid} did not end within ${formatDuration(ms)} and was killed. ${nothingLost}`;

@@ -67,7 +67,7 @@ export function becomeDaemon(instance: Instance, launch: Launch, version: string
   process.on("exit", (code) => {
     log.close();
     // What did not end well leaves its state, for whoever asks.
-    if (code === 0) removeState(instance);
+    if (code === 0) removeState(instance, state);
     release();
   });
   for (const line of before) logger.warn(`The daemon before said: ${line}`);

@@ -44,8 +44,11 @@ export function writeState(instance: Instance, state: DaemonState): void {
   replace(instance.pidFile, `${state.pid}\n`);
 }
 
-export function removeState(instance: Instance): void {
+/** False: there was none of this process. */
+export function removeState(instance: Instance, { pid }: ProcessIdentity): boolean {
+  if (readState(instance)?.pid !== pid) return false;
   for (const file of [instance.pidFile, stateFile(instance)]) rmSync(file, { force: true });
+  return true;
 }
 
 function readState(instance: Instance): DaemonState | null {

@@ -13,8 +13,8 @@ const LOOK_MS = 30;
 export interface Stopped {
   pid: number;
   ms: number;
-  /** `killed`: at once, as was asked for; `overdue`: it did not end in its time, and was killed. */
-  how: "in order" | "killed" | "overdue";
+  /** `failed`: it says why in its log; `killed`: at once, as was asked for; `overdue`: it did not end in its time, and was killed. */
+  how: "in order" | "failed" | "killed" | "overdue";
 }
 
 /**
@@ -28,14 +28,15 @@ export async function stopDaemon(instance: Instance, state: DaemonState, { now }
   const isGone = () => !isAlive(state) && !isLocked(instance.lockFile);
   if (!now) {
     signal(state, "SIGTERM");
-    if (await waitUntil(isGone, state.stopMs + MARGIN_MS)) return gone("in order");
+    if (await waitUntil(isGone, state.stopMs + MARGIN_MS))
+      return gone(removeState(instance, state) ? "failed" : "in order");
   }
   signal(state, "SIGKILL");
   if (!(await waitUntil(isGone, KILL_MS))) {
     const message = `The daemon (process ${state.pid}) does not end, not even when it is killed: it waits for a disk or a file system.`;
     throw new DaemonError(DAEMON_ERROR_CODES.unknown, message);
   }
-  removeState(instance);
+  removeState(instance, state);
   return gone(now ? "killed" : "overdue");
 }
 

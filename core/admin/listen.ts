@@ -20,7 +20,7 @@ export interface Listener {
 }
 
 /** Clients that send or read slowly, or open many connections, are cut off at these. */
-const LIMITS = {
+export const LIMITS = {
   maxHeaderSize: 8 * 1024,
   headersTimeout: 5_000,
   requestTimeout: 10_000,

@@ -8,7 +8,7 @@ import { flag, readFilter, readFilterBody, wholeNumber } from "./requests.ts";
 
 /** Of a request. */
 const BODY_BYTES = 64 * 1024;
-const SECONDS = { least: 1, most: 600, otherwise: 10 };
+const SECONDS = { least: 1, most: 120, otherwise: 10 };
 const RECORDS = { least: 1, most: 1000, otherwise: 10 };
 /** Each answer names the version that gave it. */
 export const VERSION_HEADER = "Sluice-Version";

@@ -4,22 +4,17 @@ import type { Server } from "node:http";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { getRequestListener } from "@hono/node-server";
+import { LIMITS } from "../admin/listen.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Control } from "./control.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "./errors.ts";
 import { type Instance, makeFolder } from "./instance.ts";
 import { controlRoutes, errorBody } from "./routes.ts";
 
-/** Clients that send slowly or open many connections are cut off at these. An answer may take as long as a profile. */
-const LIMITS = {
-  maxHeaderSize: 8 * 1024,
-  headersTimeout: 5_000,
-  requestTimeout: 10_000,
-  keepAliveTimeout: 5_000,
-  connectionsCheckingInterval: 1_000,
-} as const;
+/** Of the owner's commands, and whatever watches. */
 const CONNECTIONS = 32;
-const IDLE_MS = 660_000;
+/** An answer may take as long as a profile. */
+const IDLE_MS = 150_000;
 /** What a path of a socket may have on every system, bytes. */
 const PATH_BYTES = 103;
 /** What a pump that lives takes to accept a connection, even while it is busy. */
@@ -122,7 +117,7 @@ function isServed(socket: string): Promise<boolean> {
 }
 
 /** What only a browser sends: the way here is a proxy then, which somebody's page must not use. */
-const OF_BROWSERS = ["Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Access-Control-Request-Method"];
+const OF_BROWSERS = ["Origin", "Referer", "Sec-Fetch-Site", "Access-Control-Request-Method"];
 const HOSTS: ReadonlySet<string> = new Set(["sluice", "localhost"]);
 
 function refusal({ headers }: Request): Response | null {

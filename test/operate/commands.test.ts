@@ -159,3 +159,18 @@ test("dead letters are replayed by command, to those that are named", async () =
     return now.length === 4 && kept.length === 0;
   }, "the letters to be replaced");
 });
+
+test("with Redis away: what needs it says so, the rest works", async () => {
+  const { redis, pump } = await scene();
+  await redis.stop();
+  await pump.says((readiness) => readiness?.log.ready === false, "that the log is away");
+  for (const args of [
+    ["dlq", "list"],
+    ["dlq", "drop", "--all", "--yes"],
+    ["tap", "one"],
+  ]) {
+    expect(await command(pump, ...args)).toMatchObject({ code: 1, out: "", err: expect.stringContaining("Redis at ") });
+  }
+  expect(await command(pump, "suspend", "one")).toMatchObject({ code: 0, err: "" });
+  expect(await command(pump, "resume", "one")).toMatchObject({ code: 0, err: "" });
+});

@@ -52,6 +52,7 @@ function testServers() {
     { name: "mariadb-server", program: "mariadbd", what: "MariaDB" },
     { name: "systemd", program: "systemd-analyze", what: "systemd" },
     { name: "chromium", program: "chromium", what: "Chromium" },
+    { name: "tmux", program: "tmux", what: "tmux" },
   ];
 }
 

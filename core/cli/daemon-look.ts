@@ -110,12 +110,12 @@ function crashReason({ instance }: Which, crashed: DaemonState | null): string |
 
 function reportLines(report: DaemonReport, { name }: Which, seen: Status | null): string[] {
   const { state, kind, pid, version, startedAt, reason, log, logError } = report;
-  const because = reason === null ? "" : `: ${plain(reason)}`;
-  if (state === "not running") return [`No daemon runs on ${name}${because}.`];
+  if (state === "not running") return [`No daemon runs on ${name}${reason === null ? "" : `: ${plain(reason)}`}.`];
   const who = kind === "foreground" ? "A pump runs in the foreground" : "The daemon runs";
-  const since = startedAt === null ? "" : ` for ${formatDuration(Date.now() - startedAt)}`;
+  const up = startedAt === null ? "" : `, up ${formatDuration(Date.now() - startedAt)}`;
   return [
-    `${who} on ${name}: process ${pid ?? "unknown"}, version ${version ?? "unknown"},${since} ${state}${because}.`,
+    `${who} on ${name} and is ${state}: process ${pid ?? "unknown"}, version ${version ?? "unknown"}${up}.`,
+    ...(reason === null ? [] : [`Not ready: ${plain(reason)}`]),
     ...(log === null ? [] : [`Its log is ${log}`]),
     ...(logError === null ? [] : [`Its log cannot be written for now: ${plain(logError)}`]),
     ...(seen === null ? [] : ["", ...statusTable(seen, new Map())]),

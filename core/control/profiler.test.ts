@@ -125,3 +125,18 @@ test("what cannot be measured is refused", async () => {
   many.abort();
   await Promise.all(running);
 });
+
+test("a sink that a reload takes away meanwhile is left out, and said to be gone where it alone was asked for", async () => {
+  const { supervisor } = await started({ hot: { type: "burns" }, old: { type: "burns" } });
+  let gone = false;
+  const { sinks, ...rest } = supervisor.status();
+  const profiler = createProfiler({
+    status: () => ({ ...rest, sinks: sinks.filter(({ name }) => !gone || name !== "old") }),
+    crew: (sink) => supervisor.crew(sink)!,
+  });
+  const all = profiler.profileAll(1);
+  const one = profiler.profile("old", 1, false);
+  gone = true;
+  await expect(one).rejects.toMatchObject({ code: "SLUICE_CONTROL_NO_SINK" });
+  expect((await all).sinks.map(({ sink }) => sink)).toEqual(["hot"]);
+});

@@ -76,7 +76,8 @@ export function createProfiler(pump: Profiled): Profiler {
         const cpu = process.threadCpuUsage();
         const began = performance.now();
         const names = pump.status().sinks.map(({ name }) => name);
-        const sinks = await Promise.all(names.map((name) => take(pump, name, pump.crew(name), seconds, false, signal)));
+        const taken = names.map((name) => take(pump, name, pump.crew(name), seconds, false, signal).catch(unlessGone));
+        const sinks = (await Promise.all(taken)).filter((profile) => profile !== null);
         const { user, system } = process.threadCpuUsage(cpu);
         const supervisor = {
           busyShare: performance.eventLoopUtilization(loop).utilization,
@@ -85,6 +86,12 @@ export function createProfiler(pump: Profiled): Profiler {
         return { sinks, bottleneck: bottleneckOf(sinks, supervisor), supervisor };
       }),
   };
+}
+
+/** A reload may take a sink away meanwhile. */
+function unlessGone(error: unknown): null {
+  if (error instanceof ControlError && error.code === CONTROL_ERROR_CODES.noSink) return null;
+  throw error;
 }
 
 /** One actor while it is measured. */

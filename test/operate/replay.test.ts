@@ -50,23 +50,26 @@ const count = async (letters: Letters, sink: string) => (await letters.list({ si
 const poisonOf = (pump: TestPump, sink: string) => pump.noted(sink).filter(({ path }) => path === "/poison");
 const idle = (pump: TestPump) => until(() => pump.supervisor.idle(), "the pump to be idle");
 
-test("letters go to their sink alone, under the ids that they had, and are gone then", async () => {
-  const { pump, letters, correct } = await scene({ a: PICKY, b: PICKY });
-  const before = pump.noted("b");
-  const { letters: listed } = await letters.list({ sink: "a" });
-  expect(listed).toHaveLength(POISON.length);
-  for (const name of ["a", "b"]) correct(name);
-  expect(await letters.replay({ sink: "a" })).toEqual({ records: POISON.length, skipped: [] });
-  await until(async () => (await count(letters, "a")) === 0, "the letters to be gone");
-  expect(
-    poisonOf(pump, "a")
-      .map(({ id }) => id)
-      .sort(),
-  ).toEqual(listed.map(({ chunk, index }) => `${chunk}.${index}`).sort());
-  expect(pump.noted("b")).toEqual(before);
-  expect(await count(letters, "b")).toBe(POISON.length);
-  await idle(pump);
-});
+test.each(["worker", "process"] as const)(
+  "letters go to their sink alone, under the ids that they had: %s",
+  async (isolation) => {
+    const { pump, letters, correct } = await scene({ a: { ...PICKY, plugin: { isolation } }, b: PICKY });
+    const before = pump.noted("b");
+    const { letters: listed } = await letters.list({ sink: "a" });
+    expect(listed).toHaveLength(POISON.length);
+    for (const name of ["a", "b"]) correct(name);
+    expect(await letters.replay({ sink: "a" })).toEqual({ records: POISON.length, skipped: [] });
+    await until(async () => (await count(letters, "a")) === 0, "the letters to be gone");
+    expect(
+      poisonOf(pump, "a")
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(listed.map(({ chunk, index }) => `${chunk}.${index}`).sort());
+    expect(pump.noted("b")).toEqual(before);
+    expect(await count(letters, "b")).toBe(POISON.length);
+    await idle(pump);
+  },
+);
 
 test("what is refused again is a new letter in place of the old one, and can be replayed again", async () => {
   const { pump, letters, correct } = await scene({ a: PICKY });

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { PluginError } from "./errors.ts";
+import { ARCHIVE_LIMITS } from "./tarball.ts";
 
 const PATIENCE_MS = 120_000;
 const LARGEST_OUTPUT = 4 << 20;
@@ -7,12 +8,17 @@ const LARGEST_OUTPUT = 4 << 20;
 /** What never belongs to getting a plugin: its scripts, advice, and files outside of where it is told to work. */
 const FLAGS = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
 
+/** No file that npm writes may be larger than an archive that is taken, wherever it writes: an answer may have no end. */
+const LAUNCH = `ulimit -f ${ARCHIVE_LIMITS.packed / 512} && exec npm "$@"`;
+const NOT_FOUND = 127;
+
 /**
  * Runs the npm at hand in `cwd`, with its own configuration: registries, credentials and proxies are npm's business. Gives its output.
  * Throws PluginError with what it said last.
  */
 export async function runNpm(args: readonly string[], cwd: string): Promise<string> {
-  const child = spawn("npm", [...FLAGS, ...args], { cwd, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const program = ["-c", LAUNCH, "sh", ...FLAGS, ...args];
+  const child = spawn("/bin/sh", program, { cwd, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let complaint = "";
   let why = "";
@@ -31,11 +37,12 @@ export async function runNpm(args: readonly string[], cwd: string): Promise<stri
   });
   const code = await new Promise<number | null>((resolve) => {
     child.on("error", (error) => {
-      why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "npm is not installed; install it" : error.message;
+      why = error.message;
       resolve(null);
     });
     child.on("close", resolve);
   });
+  if (code === NOT_FOUND) why ||= "npm is not installed; install it";
   clearTimeout(timer);
   if (code === 0 && !why) return output;
   const said = why || complaintOf(complaint) || `it ended with ${code}`;

@@ -128,6 +128,22 @@ test("registries", async () => {
   expect((await house.sluice("plugin", "add", "evil", "--accept")).err).toMatch(/EINTEGRITY|integrity/);
 });
 
+test("a registry whose archive has no end", async () => {
+  house.registry.publish({ manifest: manifest() as never, archive: Buffer.alloc(100) });
+  house.registry.intercept = (path, response) => {
+    if (!path.endsWith(".tgz")) return false;
+    const zeros = Buffer.alloc(1 << 20);
+    const more = () => {
+      while (!response.destroyed && response.write(zeros));
+    };
+    response.on("drain", more).on("error", () => {});
+    more();
+    return true;
+  };
+  const { code, err } = await house.sluice("plugin", "add", "evil", "--accept");
+  expect([code, err]).toEqual([1, expect.stringMatching(/^sluice: error: npm could not pack: .*EFBIG/)]);
+});
+
 test("names that lead out of the folder of plugins", async () => {
   for (const args of [["remove"], ["info"], ["update", "--accept"]]) {
     const { code, err } = await house.sluice("plugin", ...args, "../../../EVIL");

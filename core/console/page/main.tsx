@@ -29,7 +29,7 @@ function App() {
         Skip to the figures
       </a>
       <Header seen={seen} route={route} />
-      <main ref={main} tabIndex={-1}>
+      <main ref={main} tabIndex={-1} class={seen.connection === "away" ? "stale" : ""}>
         <View seen={seen} route={route} />
       </main>
       <Toasts />

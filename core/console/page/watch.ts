@@ -40,12 +40,15 @@ export async function look(): Promise<void> {
   looking = true;
   const started = performance.now();
   try {
+    const asked = Date.now();
     const status = await ask<Status>("status", { patienceMs: PATIENCE_MS });
+    // The best guess at when it was so; a slow answer must not look like a burst.
+    const at = (asked + Date.now()) / 2;
     const isNew = status.startedAt !== seen.status?.startedAt;
     const about = isNew || seen.about === null ? await ask<About>("about", { patienceMs: PATIENCE_MS }) : seen.about;
     tell(seen, status);
-    seen.history.add(Date.now(), status);
-    show({ connection: "live", why: "", status, about, at: Date.now() });
+    seen.history.add(at, status);
+    show({ connection: "live", why: "", status, about, at });
   } catch (error) {
     const { status, message } = error instanceof ApiError ? error : { status: 0, message: String(error) };
     if (status === 401) return show({ connection: "token", why: message });

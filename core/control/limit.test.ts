@@ -19,8 +19,8 @@ test.each<[is: Limit["is"], what: Partial<Profile>]>([
   ["back end", { ...BEHIND, busyShare: 0.3, timeMs: { ...NOTHING, plugin: 300, backEnd: 700 } }],
   ["log", { ...BEHIND, busyShare: 0.3, timeMs: { ...NOTHING, plugin: 300, records: 700 } }],
   ["several", { ...BEHIND, busyShare: 0.4, timeMs: { ...NOTHING, plugin: 400, backEnd: 300, records: 300 } }],
-  // Nothing was measured: it did not answer.
-  ["several", { ...BEHIND, busyShare: 0, cpuShare: 0, timeMs: NOTHING }],
+  ["blocked", { actors: 0, busyShare: 0, cpuShare: 0, timeMs: NOTHING, notes: ["Actor 0 does not answer."] }],
+  ["blocked", { actors: 0, busyShare: 0, cpuShare: 0, timeMs: NOTHING }],
 ])("%s", (is, what) => {
   const limit = limitOf(fakeProfile(what));
   expect(limit.is).toBe(is);

@@ -37,6 +37,12 @@ const RULES: readonly Rule[] = [
     help: "Look at its back end: nothing in the pump is the limit.",
   },
   {
+    is: "blocked",
+    holds: ({ actors }) => actors === 0,
+    why: ({ notes }) => notes[0] ?? "None of its actors ran for all of the time.",
+    help: "Its flame graph shows where it is; an actor that stays silent is ended and started anew.",
+  },
+  {
     is: "nothing",
     holds: (sink) => !isBehind(sink),
     why: (sink) => `It keeps up; its actors are at work for ${percent(sink.busyShare)} of the time.`,

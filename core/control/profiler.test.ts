@@ -86,6 +86,7 @@ test("an actor that is stuck does not answer: that is said, and it can be sample
   const profile = await control.profile("stuck", 2, true);
   expect(profile.actors).toBe(0);
   expect(profile.notes).toEqual([expect.stringContaining("Actor 0 does not answer")]);
+  expect(profile.limit).toMatchObject({ is: "blocked", why: profile.notes[0] });
   const { root } = flameOf(profile.cpu!.profile, profile.cpu!.host);
   expect(heaviest(root, 10).map(({ name }) => name)).toContain("burnInThePlugin");
 });

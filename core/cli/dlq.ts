@@ -1,6 +1,4 @@
-import { createCompute } from "../compute/pool.ts";
 import type { Letters } from "../control/control.ts";
-import { createDeadLetters } from "../control/dead-letters.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "../control/errors.ts";
 import type { Letter, LetterFilter, LetterSummary } from "../control/letters.ts";
 import type { InstanceOptions } from "./daemon.ts";
@@ -103,6 +101,8 @@ async function withLetters(
     const alone = error instanceof ControlError && error.code === CONTROL_ERROR_CODES.notRunning;
     if (!alone || options.socket !== undefined) throw error;
   }
+  const { createCompute } = await import("../compute/pool.ts");
+  const { createDeadLetters } = await import("../control/dead-letters.ts");
   const compute = createCompute({ idleMs: 0 });
   try {
     return await withLog(options, parts, ({ lists }) => work(createDeadLetters({ lists, compute })));

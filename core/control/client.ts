@@ -1,11 +1,10 @@
 import { type IncomingMessage, request } from "node:http";
 import { createInterface } from "node:readline";
 import type { Status } from "../supervisor/status.ts";
-import type { About, Letters, Reloaded, Replayed, Tapped } from "./control.ts";
+import { type About, type Letters, type Reloaded, type Replayed, type Tapped, VERSION_HEADER } from "./control.ts";
 import { CONTROL_ERROR_CODES, ControlError, type ControlErrorCode } from "./errors.ts";
 import type { LetterFilter, LetterSummary, LetterView } from "./letters.ts";
 import type { Comparison, Profile } from "./profile.ts";
-import { VERSION_HEADER } from "./routes.ts";
 
 /** What a pump answers at most, bytes. */
 const ANSWER_BYTES = 64 * 2 ** 20;

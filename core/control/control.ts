@@ -2,6 +2,9 @@ import type { Status } from "../supervisor/status.ts";
 import type { LetterFilter, LetterSummary, LetterView } from "./letters.ts";
 import type { Comparison, Profile } from "./profile.ts";
 
+/** Over HTTP each answer names the version of the pump that gave it. */
+export const VERSION_HEADER = "Sluice-Version";
+
 /**
  * What an operator can ask of a running pump. The routes serve it over the instance's socket and to the console; the
  * commands are its clients. Each method throws ControlError for what cannot be done.

@@ -50,7 +50,7 @@ export function createControl(parts: ControlParts): Control {
 }
 
 /** For a name that no sink of the pump has. */
-export function noSink(name: string, { sinks }: Pick<Status, "sinks">): ControlError {
+function noSink(name: string, { sinks }: Pick<Status, "sinks">): ControlError {
   const names = sinks.map((sink) => sink.name).join(", ") || "none";
   return new ControlError(
     CONTROL_ERROR_CODES.noSink,

@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { maskSecrets } from "../logging/clean.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { Control } from "./control.ts";
+import { type Control, VERSION_HEADER } from "./control.ts";
 import { CONTROL_ERROR_CODES, ControlError, type ControlErrorCode, statusOf } from "./errors.ts";
 import { flag, readFilter, readFilterBody, wholeNumber } from "./requests.ts";
 
@@ -10,8 +10,6 @@ import { flag, readFilter, readFilterBody, wholeNumber } from "./requests.ts";
 const BODY_BYTES = 64 * 1024;
 const SECONDS = { least: 1, most: 120, otherwise: 10 };
 const RECORDS = { least: 1, most: 1000, otherwise: 10 };
-/** Each answer names the version that gave it. */
-export const VERSION_HEADER = "Sluice-Version";
 
 /**
  * The control interface over HTTP, JSON both ways. Who may ask is for the caller to find out: the socket by its owner, the

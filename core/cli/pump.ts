@@ -54,9 +54,10 @@ export async function pump({ config, configuration, read, secrets, parts, logger
   // SIGHUP goes on being taken: else it would end the process at once.
   reload = async () => Promise.reject(new CommandError("The pump is stopping."));
   for (const end of ends) end();
-  manager.stopping();
+  const told = manager.stopping();
   logger.info(`${signal}: stopping`);
   await running.stop();
+  await told;
   return EXIT.ok;
 }
 

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Status } from "../supervisor/status.ts";
 
 /** What the service manager is told, and what it is for: sd_notify(3). Nothing happens where there is none. */
@@ -11,7 +12,8 @@ export interface ServiceManager {
   running(pump: { status(): Status; measure(): Promise<void> }): void;
   /** Says that a reload is under way until `work` is done. */
   reloading<T>(work: () => Promise<T>): Promise<T>;
-  stopping(): void;
+  /** Resolves when it is said, or cannot be. */
+  stopping(): Promise<void>;
 }
 
 interface Options {
@@ -23,7 +25,9 @@ interface Options {
 const STATUS_MS = 2000;
 /** More than any command to Redis may take. */
 const STUCK_MS = 120_000;
-const SAY_MS = 10_000;
+const SAY_MS = 5000;
+/** What is said again anyway is left out while so many wait. */
+const WAITING = 3;
 const PROGRAM = "systemd-notify";
 
 /**
@@ -32,27 +36,30 @@ const PROGRAM = "systemd-notify";
  */
 export function serviceManager({ env = process.env, warn }: Options): ServiceManager {
   if (!env.NOTIFY_SOCKET) {
-    return { running() {}, reloading: (work) => work(), stopping() {} };
+    return { running() {}, reloading: (work) => work(), stopping: async () => {} };
   }
   let last: Promise<void> = Promise.resolve();
   let failed = false;
   let said = "";
   let timers: NodeJS.Timeout[] = [];
+  let waiting = 0;
   // One after the other: what is said last holds.
   const say = (...variables: string[]): void => {
+    waiting++;
     last = last
       .then(() => notify(variables, env))
       .catch((error: unknown) => {
         if (!failed) warn(`systemd does not hear of this pump: ${PROGRAM} failed`, { error });
         failed = true;
-      });
+      })
+      .finally(() => waiting--);
   };
 
   function feed(pace: number, measure: () => Promise<void>): void {
     let since: number | null = null;
     const beat = () => {
       if (since !== null && performance.now() - since > STUCK_MS) return;
-      say("WATCHDOG=1");
+      if (waiting < WAITING) say("WATCHDOG=1");
       if (since !== null) return;
       since = performance.now();
       const done = () => {
@@ -69,8 +76,9 @@ export function serviceManager({ env = process.env, warn }: Options): ServiceMan
       say("READY=1", `STATUS=${said}`);
       const tell = () => {
         const now = statusText(status());
-        if (now !== said) say(`STATUS=${now}`);
+        if (now === said || waiting >= WAITING) return;
         said = now;
+        say(`STATUS=${now}`);
       };
       timers.push(setInterval(tell, STATUS_MS));
       const pace = watchdogPace(env);
@@ -88,6 +96,7 @@ export function serviceManager({ env = process.env, warn }: Options): ServiceMan
       for (const timer of timers) clearInterval(timer);
       timers = [];
       say("STOPPING=1", "STATUS=Stopping: what is in hand is delivered or stays in the log");
+      return Promise.race([last, sleep(2 * SAY_MS, undefined, { ref: false })]);
     },
   };
 }

@@ -10,7 +10,7 @@ import { guard } from "./guard.ts";
 import { freePort } from "./redis.ts";
 import { useFolder } from "./sluice.ts";
 
-const COMMAND = fileURLToPath(new URL("../../core/cli/sluice.js", import.meta.url));
+export const COMMAND = fileURLToPath(new URL("../../core/cli/sluice.js", import.meta.url));
 
 export interface Said {
   code: number | null;
@@ -23,7 +23,7 @@ export class Machine {
   readonly folder = useFolder();
 
   /** `sinks` and `settings` as in pump.conf; without a Redis the log is on disk. */
-  async configure({ redis, pumps, settings = {} }: MachineConf): Promise<void> {
+  async configure({ redis, pumps, settings = {} }: MachineConf = {}): Promise<void> {
     const health_check_endpoint_port = await freePort();
     const conf = {
       health_check_endpoint_port,
@@ -93,7 +93,8 @@ export class Machine {
     return readFileSync(this.state!.log.file, "utf8");
   }
 
-  private get env(): NodeJS.ProcessEnv {
+  /** Of the commands. */
+  get env(): NodeJS.ProcessEnv {
     const { PATH, HOME } = process.env;
     return { PATH, HOME, SLUICE_RUN_DIR: this.path("run") };
   }

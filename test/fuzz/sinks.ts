@@ -21,7 +21,7 @@ interface Input {
 const MEMORY = "/dev/shm";
 /** What a sink refuses on purpose. */
 const SAID = /^its timestamp is not within the years 1 to 9999$/;
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 30_000;
 /** The clock runs ahead of what really takes time. */
 const HOUR_MS = 3_600_000;
 const OPTIONS = { limits: { ms: { write: HOUR_MS, flush: HOUR_MS, add: HOUR_MS, open: HOUR_MS } } };

@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["{sdk,core,plugins,test}/**/*.test.ts"],
+    include: ["{sdk,core,plugins,test,bench}/**/*.test.ts"],
     // Real servers and worker threads share two cores: a slow machine must not look like a failure.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -24,13 +24,20 @@ export function printFigures(figures: readonly Figure[]): void {
   }
 }
 
-function verdict({ values, atLeast, atMost }: Figure): string {
-  if (atLeast !== undefined) return `${median(values) >= atLeast ? "ok" : "MISSED"}, bar >= ${format(atLeast)}`;
-  if (atMost !== undefined) return `${median(values) <= atMost ? "ok" : "MISSED"}, bar <= ${format(atMost)}`;
-  return "";
+/** Whether the median keeps its bar; null: there is none. */
+export function held({ values, atLeast, atMost }: Figure): boolean | null {
+  if (atLeast !== undefined) return median(values) >= atLeast;
+  return atMost === undefined ? null : median(values) <= atMost;
 }
 
-function format(value: number): string {
+function verdict(figure: Figure): string {
+  const { atLeast, atMost } = figure;
+  const bar = atLeast !== undefined ? `>= ${format(atLeast)}` : `<= ${format(atMost ?? 0)}`;
+  const isHeld = held(figure);
+  return isHeld === null ? "" : `${isHeld ? "ok" : "MISSED"}, bar ${bar}`;
+}
+
+export function format(value: number): string {
   if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en");
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }

@@ -26,7 +26,8 @@ export interface ActorEvents {
   exit(exit: Exit): void;
 }
 
-const START_MS = 10_000;
+/** For loading the plugin: a machine that starts many things at once is slow. */
+const START_MS = 30_000;
 const WATCH_MS = 1000;
 
 /** One life of an actor's thread or process, from start to exit. */

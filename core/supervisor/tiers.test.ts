@@ -284,6 +284,19 @@ describe("with what it pays", () => {
     expect(state(it, "down")).toBe("ok");
     expect(list!.excluded.size).toBe(0);
   });
+
+  test("with its spool empty it is fed from Redis again, also where nearly all of the limit is used", async () => {
+    const it = scene();
+    const [list] = it.backlog.lists;
+    for (let i = 0; i < 30; i++) list!.add(10);
+    it.backlog.sink("up").work(30);
+    await it.look();
+    for (const { id } of it.spool!.store.unread("list0", "down", 0, 100)) it.spool!.store.markDone("down", [id]);
+    list!.add(10);
+    it.backlog.sink("up").work(1);
+    await it.look();
+    expect([it.backlog.bytes, state(it, "down"), list!.excluded.size]).toEqual([0.95 * LIMIT, "ok", 0]);
+  });
 });
 
 const STEPS = fc.array(

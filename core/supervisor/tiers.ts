@@ -331,12 +331,12 @@ export class Tiers {
   /** There is room. What was charged stays so until it works again, or has nothing left that it could work on. */
   #relax(): void {
     this.#hold(null);
-    if (this.#fullness.excess > 0) return;
     for (const [sink, { state }] of this.#accounts) {
       if (state === "ok") continue;
       const works = this.#idleMs(sink) < WORKS_MS;
       const idle = state === "spooling" && !this.#counts.has(sink.name);
-      if (state === "holding" || works || idle) this.#set(sink, "ok", null);
+      // With nothing on disk it goes on with Redis, or the room that is missing would never come.
+      if (idle || (this.#fullness.excess <= 0 && (state === "holding" || works))) this.#set(sink, "ok", null);
     }
   }
 

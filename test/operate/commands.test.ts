@@ -1,14 +1,12 @@
-import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { encodeMsgpack } from "@sluice/sdk/record";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { errorLine } from "../../core/cli/errors.ts";
+import { runCommandLine } from "../../core/cli/program.ts";
 import { LIST, recordOf } from "../support/gateway.ts";
 import { until } from "../support/pump.ts";
 import type { TestRedis } from "../support/redis.ts";
 import { type SluiceProcess, useFolder, useRedis, useSluice } from "../support/sluice.ts";
-
-const COMMAND = fileURLToPath(new URL("../../core/cli/sluice.js", import.meta.url));
 
 interface Told {
   code: number;
@@ -16,14 +14,22 @@ interface Told {
   err: string;
 }
 
-/** A command of an operator beside a pump. */
-function command({ folder }: SluiceProcess, ...args: string[]): Promise<Told> {
-  const env = { PATH: process.env.PATH, SLUICE_RUN_DIR: join(folder, "run") };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [COMMAND, ...args], { cwd: folder, env }, (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out, err });
-    });
+/** A command of an operator beside a pump, in this process: starting one for each takes longer than what is tried. */
+async function command({ folder }: SluiceProcess, ...args: string[]): Promise<Told> {
+  vi.stubEnv("SLUICE_RUN_DIR", join(folder, "run"));
+  let out = "";
+  const written = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    out += text;
+    return true;
   });
+  try {
+    return { code: await runCommandLine([...args, "-c", join(folder, "pump.conf")]), out, err: "" };
+  } catch (error) {
+    return { code: 1, out, err: errorLine(error, false) };
+  } finally {
+    written.mockRestore();
+    vi.unstubAllEnvs();
+  }
 }
 
 async function scene(): Promise<{

@@ -23,6 +23,7 @@ import { micro } from "./scenarios/micro.ts";
 import { plugins } from "./scenarios/plugins.ts";
 import { prometheus } from "./scenarios/prometheus.ts";
 import { rival } from "./scenarios/rival.ts";
+import { scaling } from "./scenarios/scaling.ts";
 import { sql } from "./scenarios/sql.ts";
 import { start } from "./scenarios/start.ts";
 import { together } from "./scenarios/together.ts";
@@ -42,6 +43,7 @@ const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
   latency,
   isolation,
   growth,
+  scaling,
   topology,
   plugins,
   micro,

@@ -13,6 +13,7 @@ const AGENTS = [
   "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
   "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15",
 ] as const;
+const SMALL_BYTES = 300;
 const START = Date.UTC(2026, 2, 14);
 
 export interface Traffic {
@@ -90,8 +91,8 @@ export function recordMaker(seed: number, { routes }: Traffic = {}): (at?: numbe
   };
 }
 
-/** Makes records of about 300 B: protobuf, which leaves out what is empty. */
-export function smallRecordMaker(seed: number): () => Buffer {
+/** Makes records of about 300 B, or of so many bytes by their response: protobuf, which leaves out what is empty. */
+export function smallRecordMaker(seed: number, bytes = 0): () => Buffer {
   const random = createRandom(seed);
   const keys = Array.from({ length: 1000 }, () => random.uuid());
   let made = 0;
@@ -110,6 +111,7 @@ export function smallRecordMaker(seed: number): () => Buffer {
       timestamp: START + made++,
       requestTime: random.below(300),
       ipAddress: `203.0.113.${random.below(256)}`,
+      rawResponse: "UmVz".repeat(Math.max(0, bytes - SMALL_BYTES) / 4),
     };
     return Buffer.from(encodeProtobuf(record));
   };

@@ -1,6 +1,6 @@
 /** `npm run faults`: deployments under faults that a seed draws, and a model that every sink is held against. See docs/reliability.md. */
 import { parseArgs } from "node:util";
-import type { Level } from "./level.ts";
+import type { Level, Outcome } from "./level.ts";
 import { report } from "./report.ts";
 import { simulated } from "./simulated/level.ts";
 
@@ -48,11 +48,22 @@ async function all(level: Level, seed: number, runs: number): Promise<boolean> {
   const began = performance.now();
   let records = 0;
   let repeated = 0;
+  let notRun = 0;
   let done = 0;
   for (; done < runs && performance.now() < until; done++) {
-    const outcome = await level.run(seed + done, null);
+    let outcome: Outcome;
+    try {
+      outcome = await level.run(seed + done, null);
+    } catch (error) {
+      print(`seed ${seed + done} could not be run: ${(error as Error).stack}`);
+      notRun++;
+      continue;
+    }
     if (outcome.wrong.length > 0) {
-      print(await report(level, seed + done, outcome, null));
+      print(
+        [...outcome.history, "", ...outcome.wrong, `seed ${seed + done} failed: looking for what it takes`].join("\n"),
+      );
+      print(await report(level, seed + done, outcome));
       return false;
     }
     records += outcome.records;
@@ -62,9 +73,9 @@ async function all(level: Level, seed: number, runs: number): Promise<boolean> {
   }
   const seconds = Math.round((performance.now() - began) / 1000);
   print(
-    `${level.name}: ${done} runs from seed ${seed} in ${seconds} s: ${records} records, none lost, ${repeated} deliveries repeated, each by a fault`,
+    `${level.name}: ${done - notRun} runs from seed ${seed} in ${seconds} s: ${records} records, none lost, ${repeated} deliveries repeated, each by a fault`,
   );
-  return true;
+  return notRun === 0;
 }
 
 async function again(level: Level, seed: number, only: readonly number[]): Promise<number> {

@@ -2,17 +2,11 @@ import type { Level, Outcome } from "./level.ts";
 import { smallest } from "./minimize.ts";
 
 /** What is said of a run that failed: its seed, what it takes to fail, what happened then, and how to see it again. */
-export async function report(
-  level: Level,
-  seed: number,
-  failed: Outcome,
-  only: readonly number[] | null,
-): Promise<string> {
+export async function report(level: Level, seed: number, failed: Outcome): Promise<string> {
   const events = level.events(seed);
-  const all = only ?? events.map((_, i) => i);
   let last = failed;
   const left = await smallest(
-    all,
+    events.map((_, i) => i),
     async (part) => {
       const outcome = await level.run(seed, part);
       if (outcome.wrong.length > 0) last = outcome;

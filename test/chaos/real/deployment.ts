@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { encodeMsgpack } from "@sluice/sdk/record";
 import { isDrained, LIST, recordOf } from "../../support/gateway.ts";
 import { startProxy, type TestProxy } from "../../support/proxy.ts";
-import type { TestSink } from "../../support/pump.ts";
+import { type TestSink, until } from "../../support/pump.ts";
 import { startRedis, type TestRedis } from "../../support/redis.ts";
 import { type SluiceProcess, startSluiceWith } from "../../support/sluice-process.ts";
 import { type Event, type Plan, SINKS, type SinkName } from "./plan.ts";
@@ -15,7 +15,9 @@ export const CHUNK = 20;
 const STOP_MS = 4000;
 const CALL_MS = 2000;
 /** After the last fault, how long all may take to come to rest. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 60_000;
+/** A loaded machine takes long to load some plugins at once. */
+const START_SECONDS = 150;
 const COMPANY = 40;
 const COMPANY_MS = 15_000;
 
@@ -26,6 +28,8 @@ export class Deployment {
   redis!: TestRedis;
   /** Records that Redis has said to have. */
   pushed = 0;
+  /** Instances that were replaced to try again what was suspended. */
+  replaced = 0;
   readonly #say: (line: string) => void;
   readonly #proxies: TestProxy[] = [];
   readonly #instances: (SluiceProcess | null)[] = [];
@@ -46,8 +50,16 @@ export class Deployment {
   async start(): Promise<void> {
     this.redis = await startRedis({ flags: { appendonly: "yes", appendfsync: "always" } });
     for (const _ of this.plan.instances) this.#proxies.push(await startProxy(this.redis));
-    await Promise.all(this.plan.instances.map((_, i) => this.#begin(i)));
-    await Promise.all(this.#all.map((it) => it.ready(60)));
+    for (const i of this.plan.instances.keys()) await this.#begin(i);
+    await until(
+      async () => {
+        await this.#reviveSuspended();
+        const answers = await Promise.all(this.#instances.map((it) => it?.readiness()));
+        return answers.every((answer) => answer?.ready);
+      },
+      "all instances to be ready",
+      START_SECONDS,
+    );
   }
 
   async happen(events: readonly Event[]): Promise<void> {
@@ -67,15 +79,16 @@ export class Deployment {
     this.#say("all is well again");
     for (const [i, instance] of this.#instances.entries())
       if (instance === null || instance.ended) await this.#begin(i);
-    const until = performance.now() + PATIENCE_MS;
+    const latest = performance.now() + PATIENCE_MS;
     let company = performance.now();
-    while (performance.now() < until) {
+    while (performance.now() < latest) {
+      await this.#reviveSuspended();
       if (this.plan.poison.length > 0 && performance.now() > company) {
         company = performance.now() + COMPANY_MS;
         await this.#push(COMPANY);
       }
       if (await isDrained(this.redis.client, SINKS)) return null;
-      await sleep(100);
+      await sleep(250);
     }
     return "it never came to rest";
   }
@@ -105,6 +118,18 @@ export class Deployment {
     const it = await startSluiceWith(address, own, { folder: this.folder, delivery, stopMs: STOP_MS });
     this.#instances[i] = it;
     this.#all.push(it);
+  }
+
+  /** What crashed too often is tried again in minutes: too long for a test. */
+  async #reviveSuspended(): Promise<void> {
+    for (const [i, instance] of this.#instances.entries()) {
+      const states = Object.values((await instance?.readiness())?.sinks ?? {}).map(({ state }) => state);
+      if (!instance || !states.includes("suspended")) continue;
+      this.#say(`instance ${i} has a suspended sink and is replaced`);
+      this.replaced++;
+      await instance.terminate();
+      await this.#begin(i);
+    }
   }
 
   async #happen(event: Event): Promise<void> {

@@ -5,7 +5,7 @@ import { run } from "./run.ts";
 /** Real processes on a real Redis. */
 export const real: Level = {
   name: "real",
-  repeats: 12,
+  repeats: 8,
   events: (seed) => planOf(seed).events.map((event) => JSON.stringify(event)),
   run: (seed, only) => run(planOf(seed), only),
 };

@@ -23,7 +23,7 @@ export async function verdictOn(
   const letters = await lettersOf(deployment);
   const wrong: string[] = [];
   let repeated = 0;
-  const faults = events.filter((event) => event.do !== "push").length;
+  const faults = events.filter((event) => event.do !== "push").length + deployment.replaced;
   const identities = new Map<string, string>();
   for (const sink of ["chaotic", "good"] as const) {
     const times = new Uint32Array(pushed);

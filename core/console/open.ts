@@ -2,10 +2,10 @@ import { isIP } from "node:net";
 import type { ConsoleConfig } from "../config/config.ts";
 import type { Control } from "../control/control.ts";
 import { ControlError } from "../control/errors.ts";
-import { instanceOf } from "../control/instance.ts";
+import { type Instance, instanceOf } from "../control/instance.ts";
 import { controlRoutes } from "../control/routes.ts";
 import type { Logger } from "../logging/logger.ts";
-import { readAddress, writeAddress } from "./address.ts";
+import { type Address, readAddress, writeAddress } from "./address.ts";
 import { ConsoleError } from "./errors.ts";
 import { type Console, startConsole } from "./server.ts";
 import { newToken } from "./token.ts";
@@ -31,19 +31,27 @@ export async function openConsole({ config, control, configuration, logger }: Op
     logger.hide([token]);
     const served = await startConsole({ host, port, token, api: (request) => fetch(request), logger });
     if (config !== null) {
-      writeAddress(instance, { pid: process.pid, url: served.url, token: config.token === "" ? token : "" });
-      if (!isLoopback(host)) {
-        logger.warn("The console can be reached from other machines, and does not encrypt: put TLS in front of it", {
-          host,
-        });
-      }
+      tell(instance, { pid: process.pid, url: served.url, token: config.token === "" ? token : "" }, logger);
       logger.info(`Serving the console on port ${served.port}; \`sluice console\` prints its address with the token`);
+      if (!isLoopback(host)) {
+        const mend = "put TLS in front of it";
+        logger.warn(`The console can be reached from other machines, and does not encrypt: ${mend}`, { host });
+      }
     }
     return served;
   } catch (error) {
     if (!(error instanceof ConsoleError || error instanceof ControlError)) throw error;
     logger.warn(`There is no console: ${error.message}`, { code: error.code, error: error.cause });
     return null;
+  }
+}
+
+/** A folder that cannot be written, such as one on a full disk, costs the command its knowledge, and the pump nothing. */
+function tell(instance: Instance, address: Address, logger: Logger): void {
+  try {
+    writeAddress(instance, address);
+  } catch (error) {
+    logger.warn("The address of the console cannot be written down: `sluice console` serves one of its own", { error });
   }
 }
 

@@ -21,19 +21,24 @@ export interface Source {
   push(): Promise<void>;
 }
 
+/** Appends a piece of a list to it. */
+const REPEAT = "redis.call('RPUSH', KEYS[1], unpack(redis.call('LRANGE', KEYS[1], ARGV[1], ARGV[2])))";
+
 /** A Redis of our own, and backlogs in it. */
 export class Backlog implements Source {
   readonly redis: TestRedis;
   readonly #make: () => Buffer;
+  readonly #distinct: number;
   #made = 0;
 
-  private constructor(redis: TestRedis, make: () => Buffer) {
+  private constructor(redis: TestRedis, make: () => Buffer, distinct: number) {
     this.redis = redis;
     this.#make = make;
+    this.#distinct = distinct;
   }
 
   static async start(traffic: Traffic = {}, make: () => Buffer = recordMaker(SEED, traffic)): Promise<Backlog> {
-    return new Backlog(await startRedis(), make);
+    return new Backlog(await startRedis(), make, traffic.distinct ?? Number.POSITIVE_INFINITY);
   }
 
   get storage(): object {
@@ -43,7 +48,9 @@ export class Backlog implements Source {
   /** So many records, made once: the first `records` of them are the same in all runs. */
   async prepare(records: number): Promise<void> {
     while (this.#made < records) {
-      await this.#client.rpush(MASTER, ...Array.from({ length: PIECE }, () => this.#make()));
+      const again = this.#made - this.#distinct;
+      if (again >= 0) await this.#client.eval(REPEAT, 1, MASTER, again, again + PIECE - 1);
+      else await this.#client.rpush(MASTER, ...Array.from({ length: PIECE }, () => this.#make()));
       this.#made += PIECE;
     }
   }

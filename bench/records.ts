@@ -19,17 +19,21 @@ const START = Date.UTC(2026, 2, 14);
 export interface Traffic {
   /** So many paths an API, ten APIs an organisation, one API a key; without it any of 640,000 paths, and any API with any key. */
   routes?: number;
+  /** So many keys; default 5,000. */
+  keys?: number;
+  /** After so many, the same come again. */
+  distinct?: number;
 }
 
 /**
- * Makes records of about 1.1 kB as a gateway pushes them: msgpack, all fields, of 20 organisations, 200 APIs and 5,000 keys.
+ * Makes records of about 1.1 kB as a gateway pushes them: msgpack, all fields, of 20 organisations, 200 APIs and `keys` keys.
  * The same seed gives the same records, and no two of them are alike. `at`: the record's time, ms since 1970.
  */
-export function recordMaker(seed: number, { routes }: Traffic = {}): (at?: number) => Buffer {
+export function recordMaker(seed: number, { routes, keys: keyCount = 5000 }: Traffic = {}): (at?: number) => Buffer {
   const random = createRandom(seed);
   const orgs = Array.from({ length: 20 }, () => random.uuid().slice(0, 24));
   const apis = Array.from({ length: 200 }, () => random.uuid());
-  const keys = Array.from({ length: 5000 }, () => random.pick(orgs) + random.uuid());
+  const keys = Array.from({ length: keyCount }, () => random.pick(orgs) + random.uuid());
   const apiOf = new Map(keys.map((key, i) => [key, 10 * orgs.indexOf(key.slice(0, 24)) + (i % 10)]));
   let made = 0;
   return (at = START + made) => {

@@ -14,6 +14,8 @@ const ROUNDS = 3;
 /** Rows of the baseline: 1,000 rows of 52 columns are near the 65,535 parameters that a statement may have. */
 const BASE_ROWS = 60_000;
 const BATCH = 1000;
+/** Rows of a transaction, as many as the sink's have. */
+const TRANSACTION = 3000;
 
 /**
  * The sql sink on PostgreSQL against what msgpackr needs merely to decode such records, and against multi-row VALUES with the same rows;
@@ -78,9 +80,9 @@ function bareRate(file: string): number {
   to.exec(table);
   const insert = to.prepare(`INSERT INTO tyk_analytics VALUES (${rows[0]!.map(() => "?").join(",")})`);
   const began = performance.now();
-  for (let i = 0; i < rows.length; i += BATCH) {
+  for (let i = 0; i < rows.length; i += TRANSACTION) {
     to.exec("BEGIN IMMEDIATE");
-    for (const row of rows.slice(i, i + BATCH)) insert.run(...row);
+    for (const row of rows.slice(i, i + TRANSACTION)) insert.run(...row);
     to.exec("COMMIT");
   }
   const rate = (rows.length / (performance.now() - began)) * 1000;

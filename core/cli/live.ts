@@ -1,3 +1,14 @@
+import {
+  BEGIN_UPDATE,
+  END_UPDATE,
+  ERASE_BELOW,
+  ERASE_LINE_END,
+  HIDE_CURSOR,
+  SHOW_CURSOR,
+  WRAP_OFF,
+  WRAP_ON,
+} from "./terminal.ts";
+
 /** What is needed of a terminal. */
 export interface Terminal {
   write(text: string): unknown;
@@ -21,16 +32,6 @@ export function liveOutput(): Live | null {
   process.once("exit", () => live.end());
   return live;
 }
-
-const HIDE_CURSOR = "\x1b[?25l";
-const SHOW_CURSOR = "\x1b[?25h";
-/** Terminals that know it show the whole update at once; the others ignore it. */
-const BEGIN_UPDATE = "\x1b[?2026h";
-const END_UPDATE = "\x1b[?2026l";
-const ERASE_LINE_END = "\x1b[K";
-const ERASE_BELOW = "\x1b[J";
-const WRAP_OFF = "\x1b[?7l";
-const WRAP_ON = "\x1b[?7h";
 
 /**
  * Redraws a few lines in place: one write a frame, overwriting line by line, never erasing what is about to be

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { InstanceOptions } from "./daemon.ts";
-import { conf, positive } from "./options.ts";
+import { aboutPump, positive } from "./options.ts";
 
 export interface ProfileOptions extends InstanceOptions {
   seconds: number;
@@ -13,15 +13,7 @@ const MOST_SECONDS = 120;
 
 /** Commands that look at a pump that runs. */
 export function addLookCommands(program: Command, done: (code: number) => void): void {
-  const under = (usage: string, description: string): Command =>
-    program
-      .command(usage)
-      .description(description)
-      .allowExcessArguments(false)
-      .addOption(conf())
-      .option("--socket <path>", "of this control socket, whatever started the pump")
-      .option("--json", "print JSON");
-  under("profile [sink]", "measure where a sink's time goes, while it works")
+  aboutPump(program, "profile [sink]", "measure where a sink's time goes, while it works")
     .option("--seconds <n>", `for how long, 1 to ${MOST_SECONDS}`, seconds, 10)
     .option("--out <folder>", "where the CPU profile and its flame graph are written", ".")
     .option("--no-cpu", "no samples of its stack")
@@ -31,7 +23,7 @@ export function addLookCommands(program: Command, done: (code: number) => void):
       if ((sink === undefined) !== (options.all === true)) program.error("error: name a sink, or say --all");
       done(await (sink === undefined ? profileAll(options) : profile(sink, options)));
     });
-  under("top", "watch the sinks live: choose, look into, suspend, resume, profile them").action(
+  aboutPump(program, "top", "watch the sinks live: choose, look into, suspend, resume, profile them").action(
     async (options: InstanceOptions) => {
       const { top } = await import("./top.ts");
       done(await top(options));

@@ -1,36 +1,27 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { InstanceOptions } from "./daemon.ts";
 import type { LetterOptions } from "./dlq.ts";
-import { conf, positive } from "./options.ts";
+import { aboutPump, positive } from "./options.ts";
 import type { TapOptions } from "./tap.ts";
 
 /** Commands that change what a pump that runs does, and those of its dead letters. */
 export function addOperateCommands(program: Command, done: (code: number) => void): void {
-  const under = (group: Command, usage: string, description: string): Command =>
-    group
-      .command(usage)
-      .description(description)
-      .allowExcessArguments(false)
-      .addOption(conf())
-      .option("--socket <path>", "of this control socket, whatever started the pump")
-      .option("--json", "print JSON");
-
   const suspension = () => import("./suspend.ts");
-  under(program, "suspend <sink>", "give a sink nothing more until it is resumed; its backlog waits").action(
+  aboutPump(program, "suspend <sink>", "give a sink nothing more until it is resumed; its backlog waits").action(
     async (sink: string, options: InstanceOptions) => done(await (await suspension()).suspend(sink, options)),
   );
-  under(program, "resume <sink>", "let a suspended sink go on, or try at once").action(
+  aboutPump(program, "resume <sink>", "let a suspended sink go on, or try at once").action(
     async (sink: string, options: InstanceOptions) => done(await (await suspension()).resume(sink, options)),
   );
 
-  under(program, "tap <sink>", "show what a sink would be given, removing nothing")
+  aboutPump(program, "tap <sink>", "show what a sink would be given, removing nothing")
     .option("--records <n>", `how many, 1 to ${MOST_RECORDS}`, someRecords, 10)
     .action(async (sink: string, options: TapOptions) => done(await (await import("./tap.ts")).tap(sink, options)));
 
   const dlq = program.command("dlq").description("dead letters: records that a sink will not take");
   const letters = () => import("./dlq.ts");
   const filtered = (usage: string, description: string): Command =>
-    under(dlq, usage, description)
+    aboutPump(dlq, usage, description)
       .option("--sink <name>", "of this sink")
       .option("--reason <text>", "whose reason has this in it")
       .option("--since <when>", "not older: 90s, 15m, 2h, 7d, or a time as 2026-05-01T12:00:00Z", moment)
@@ -39,7 +30,7 @@ export function addOperateCommands(program: Command, done: (code: number) => voi
   filtered("list", "show them, and how many there are by sink and reason")
     .option("--after <letter>", "go on behind this one")
     .action(async (options: LetterOptions) => done(await (await letters()).list(options)));
-  under(dlq, "show <letter>", "one of them, with its record decoded")
+  aboutPump(dlq, "show <letter>", "one of them, with its record decoded")
     .option("--redact", "blank what is personal")
     .action(async (id: string, options: LetterOptions) => done(await (await letters()).show(id, options)));
   filtered("replay [letters...]", "deliver them again, to their sink only, by the pump that runs")

@@ -1,8 +1,19 @@
-import { InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 
 /** The configuration that a command is about. */
 export function conf(): Option {
   return once(new Option("-c, --conf <file>", "configuration file (default: pump.conf, if it is there)"));
+}
+
+/** A command about a pump that runs, found by its configuration or its socket. */
+export function aboutPump(group: Command, usage: string, description: string): Command {
+  return group
+    .command(usage)
+    .description(description)
+    .allowExcessArguments(false)
+    .addOption(conf())
+    .option("--socket <path>", "of this control socket, whatever started the pump")
+    .option("--json", "print JSON");
 }
 
 /** A second -c is more likely a mistake than a wish; Tyk Pump refuses it too. */

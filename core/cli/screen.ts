@@ -1,4 +1,17 @@
 import { emitKeypressEvents } from "node:readline";
+import {
+  BEGIN_UPDATE,
+  END_UPDATE,
+  ERASE_BELOW,
+  ERASE_LINE_END,
+  FIRST_SCREEN,
+  HIDE_CURSOR,
+  HOME,
+  OTHER_SCREEN,
+  SHOW_CURSOR,
+  WRAP_OFF,
+  WRAP_ON,
+} from "./terminal.ts";
 
 /** The whole terminal, until `end`. */
 export interface Screen {
@@ -13,14 +26,8 @@ export interface ScreenEvents {
   resized(): void;
 }
 
-const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
-const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
-/** Terminals that know it show the whole update at once; the others ignore it. */
-const BEGIN_UPDATE = "\x1b[?2026h";
-const END_UPDATE = "\x1b[?2026l";
-const HOME = "\x1b[H";
-const ERASE_LINE_END = "\x1b[K";
-const ERASE_BELOW = "\x1b[J";
+const ENTER = `${OTHER_SCREEN}${HIDE_CURSOR}${WRAP_OFF}`;
+const LEAVE = `${WRAP_ON}${SHOW_CURSOR}${FIRST_SCREEN}`;
 /** As a shell counts: 128 and the number of the signal. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 

@@ -72,6 +72,32 @@ export function steps(): fc.Arbitrary<Step[]> {
   return fc.array(step, { minLength: 10, maxLength: 40, size: "max" });
 }
 
+/** All that may happen to chunks, with two instances that share a sink. */
+export const LIFE: readonly Step[] = [
+  { do: "push", count: 25 },
+  { do: "claim", at: 0 },
+  { do: "take", at: 0, sink: "a", chunks: 2 },
+  { do: "take", at: 1, sink: "a", chunks: 1 },
+  { do: "take", at: 1, sink: "b", chunks: 3 },
+  { do: "extend", at: 0, sink: "a" },
+  { do: "ack", at: 1, sink: "b", chunks: 2 },
+  { do: "push", count: 5 },
+  { do: "claim", at: 1 },
+  { do: "expire" },
+  { do: "takeover", at: 1, sink: "a", chunks: 3 },
+  { do: "ack", at: 0, sink: "a", chunks: 1 },
+  { do: "release", at: 1, sink: "a", chunks: 1 },
+  { do: "takeover", at: 0, sink: "a", chunks: 3 },
+  { do: "sweep", at: 0 },
+  { do: "ack", at: 1, sink: "b", chunks: 3 },
+  { do: "sweep", at: 1 },
+];
+
+/** That life, with one of the instances dying ahead of a step. */
+export function crashedAt(step: number, instance: number): Step[] {
+  return LIFE.toSpliced(step, 0, { do: "crash", at: instance });
+}
+
 interface Instance {
   log: DeliveryLog;
   held: Map<SinkName, ChunkRef[]>;

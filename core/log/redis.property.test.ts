@@ -4,9 +4,9 @@ import { startProxy, type TestProxy } from "../../test/support/proxy.ts";
 import { redisLogConfig, startRedis, type TestRedis } from "../../test/support/redis.ts";
 import type { Send } from "./connection.ts";
 import { type GatewayList, keysOf } from "./keys.ts";
-import { run, type Step, steps, type World } from "./model.ts";
+import { crashedAt, LIFE, run, type Step, steps, type World } from "./model.ts";
 import { openRedisLog } from "./redis.ts";
-import { GROUPS } from "./scripts.ts";
+import { DELETE, GROUPS } from "./scripts.ts";
 
 const LIST: GatewayList = { name: "analytics-tyk-system-analytics", wire: "msgpack" };
 const KEYS = keysOf(LIST.name);
@@ -111,6 +111,10 @@ describe("delivery log under random steps: Redis", () => {
     );
   }, 300_000);
 
+  test("a crash at every step of a life with two instances", async () => {
+    for (const at of LIFE.keys()) for (const instance of [0, 1]) await holds(crashedAt(at, instance));
+  }, 300_000);
+
   // The test itself is tested: each of these breaks one rule, and must be noticed.
   const mutants: { [name: string]: (send: Send) => Send } = {
     "a sweep that ignores what is pending": (send) => (command, args, about) =>
@@ -119,6 +123,14 @@ describe("delivery log under random steps: Redis", () => {
       command === "EVALSHA" && args[0] === GROUPS.sha
         ? send("EVAL", [GROUPS.source.replace("'0'", () => "'$'"), ...args.slice(1)], about)
         : send(command, args, about),
+    "a sweep that cuts a block behind what is dead": (send) => (command, args, about) => {
+      if (command !== "EVALSHA" || args[0] !== DELETE.sha) return send(command, args, about);
+      // The script's keys, then how much of each block stays.
+      const blocks = Number(args[1]) - 1;
+      const keeps = 2 + Number(args[1]);
+      const cut = args.map((arg, i) => (i >= keeps && i < keeps + blocks ? Math.max(0, Number(arg) - 10) : arg));
+      return send(command, cut, about);
+    },
   };
   for (const [name, intercept] of Object.entries(mutants)) {
     test(`the test notices ${name}`, async () => {
@@ -127,7 +139,7 @@ describe("delivery log under random steps: Redis", () => {
         { numRuns: 200, endOnFailure: true },
       );
       expect(result.failed).toBe(true);
-      expect(String(result.errorInstance)).toMatch(/lacks|was deleted/);
+      expect(String(result.errorInstance)).toMatch(/lacks|was deleted|has \d+, not|described/);
     }, 300_000);
   }
 });

@@ -99,7 +99,7 @@ export class Ledger {
   }
 
   #verdictOn(sink: string): string[] {
-    const { poison, exact } = this.#sinks.get(sink)!;
+    const { poison } = this.#sinks.get(sink)!;
     const wrong: string[] = [];
     const lost: number[] = [];
     const undead: number[] = [];
@@ -113,7 +113,7 @@ export class Ledger {
     if (undead.length > 0) wrong.push(`${sink} refused ${list(undead)}, and they are no dead letters`);
     for (const [n, life] of this.#lives.get(sink)!) {
       if (!this.#pushed.has(n)) wrong.push(`${sink} has ${n}, which nobody pushed`);
-      const explained = (reason: string) => ALONE.test(reason) || (exact && GARBAGE.test(reason));
+      const explained = (reason: string) => ALONE.test(reason) || GARBAGE.test(reason);
       if (life.letters.length > 0 && !poison.has(n) && !life.letters.every(explained)) {
         wrong.push(`${n} is a dead letter of ${sink}, and nothing is wrong with it: ${life.letters[0]}`);
       }
@@ -162,8 +162,8 @@ const NOTHING: Life = { delivered: [], acknowledged: [], letters: [], excused: 0
 /** A record that was alone in the hands of actors that were killed again and again cannot be told from one that kills them. */
 const ALONE = /ended with this record alone in its hands/;
 /**
- * Nor can a gather's record be told from one at fault if its destination answered nonsense to it again and again, and then to the next
- * one no more: what lies behind it in its chunk is counted by then, so that it cannot be tried once more.
+ * Nor can a record that is searched alone be told from one at fault if its destination answered nonsense to it again and again, and
+ * then to the next one no more.
  */
 const GARBAGE = /Unexpected token/;
 const MOST = 5;

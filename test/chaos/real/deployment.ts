@@ -16,6 +16,8 @@ const STOP_MS = 4000;
 const CALL_MS = 2000;
 /** After the last fault, how long all may take to come to rest. */
 const PATIENCE_MS = 60_000;
+/** The client sends again what was not answered: a push that was done is not done twice. */
+const PUSH_ONCE = `if redis.call('SETNX',KEYS[2],'')==1 then for i=1,#ARGV do redis.call('RPUSH',KEYS[1],ARGV[i]) end end return 1`;
 /** A loaded machine takes long to load some plugins at once. */
 const START_SECONDS = 150;
 const COMPANY = 40;
@@ -209,12 +211,9 @@ export class Deployment {
   async #push(count: number): Promise<void> {
     for (let left = count; left > 0; ) {
       const some = Math.min(left, 200);
-      const records = Array.from({ length: some }, (_, i) => encodeMsgpack(recordOf(this.pushed + i)));
+      const records = Array.from({ length: some }, (_, i) => Buffer.from(encodeMsgpack(recordOf(this.pushed + i))));
       try {
-        await this.redis.client.rpush(
-          LIST,
-          ...records.map(({ buffer, byteOffset, length }) => Buffer.from(buffer, byteOffset, length)),
-        );
+        await this.redis.client.eval(PUSH_ONCE, 2, LIST, `pushed:${this.pushed}`, ...records);
         this.pushed += some;
         left -= some;
       } catch (error) {

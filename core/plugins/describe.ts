@@ -9,7 +9,7 @@ import { LockedType } from "./lock.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** Longest that importing an entry may take, ms. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
 /** Larger than what any sink has to say of its configuration. */
 const LARGEST_ANSWER = 1 << 20;
 const PROCESS = fileURLToPath(new URL("./describe-process.ts", import.meta.url));

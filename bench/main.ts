@@ -28,6 +28,7 @@ import { sql } from "./scenarios/sql.ts";
 import { start } from "./scenarios/start.ts";
 import { together } from "./scenarios/together.ts";
 import { topology } from "./scenarios/topology.ts";
+import { watching } from "./scenarios/watching.ts";
 import { median } from "./stats.ts";
 import { type Figure, format, printFigures } from "./table.ts";
 
@@ -46,6 +47,7 @@ const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
   scaling,
   topology,
   plugins,
+  watching,
   micro,
 };
 

@@ -219,8 +219,7 @@ export class World {
         this.#later(event.ms, () => this.#begin(event.instance));
         return;
       case "leave":
-        instance.stop(() => this.#later(event.ms, () => this.#begin(event.instance)));
-        return;
+        return this.#leave(instance, event.ms);
       case "freeze":
         this.#interrupt(instance, event.ms);
         instance.realm.stop();
@@ -255,6 +254,15 @@ export class World {
         else body.fail({ kind: "memory", reason: "its heap reached 64 MB of 64 MB allowed" });
       }
     }
+  }
+
+  #leave(instance: Instance, ms: number): void {
+    const since = this.simulation.now;
+    instance.stop(() => {
+      // What native code or a loop still holds when the process ends.
+      for (const { thread } of instance.bodies) this.#excuse(instance, since, this.simulation.now, thread.sink);
+      this.#later(ms, () => this.#begin(instance.number));
+    });
   }
 
   /** It heard and said nothing for so long: others may have what it had. */

@@ -39,8 +39,11 @@ export class FarEnd {
     this.#random = random;
   }
 
-  /** Applies `write` once if all is well. Resolves to how many of `count` it took; rejects with Unwilling, or never settles. */
-  ask(thread: Thread, count: number, write: (taken: number) => void): Promise<number> {
+  /**
+   * Applies `write` once if all is well: what is taken, and whether nobody will hear of it. Resolves to how many of `count` it took; rejects
+   * with Unwilling, or never settles.
+   */
+  ask(thread: Thread, count: number, write: (taken: number, unheard: boolean) => void): Promise<number> {
     const { simulation } = thread.realm;
     const { mode } = this;
     const random = this.#random;
@@ -52,7 +55,7 @@ export class FarEnd {
         if (mode === "hanging") return;
         if (mode === "garbage") return answer(() => reject(new Unwilling("garbage", "Unexpected token <")));
         const taken = mode === "in part" ? random.below(count) : count;
-        write(taken);
+        write(taken, thread.realm.gone || mode === "unsure" || mode === "hanging, but it did it");
         if (mode === "hanging, but it did it") return;
         if (mode === "unsure") return answer(() => reject(new Unwilling("unsure", "socket hang up")));
         answer(() => resolve(taken));
@@ -60,10 +63,9 @@ export class FarEnd {
     });
   }
 
-  /** Records that arrived. Whoever sent them may not be there any more to tell, or is not told. */
-  note(thread: Thread, items: readonly Item[]): void {
+  /** Records that arrived. */
+  note(thread: Thread, items: readonly Item[], unheard: boolean): void {
     const { simulation } = thread.realm;
-    const unheard = thread.realm.gone || this.mode === "unsure" || this.mode === "hanging, but it did it";
     for (const { n, id } of items) {
       this.#ledger.delivered(this.sink, n, id, simulation.now, thread.process.name);
       if (unheard) this.#ledger.excuseRecord(this.sink, n);

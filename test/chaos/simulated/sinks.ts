@@ -58,7 +58,9 @@ function writer({ name, records, ms, concurrency, poison }: SinkPlan, { farEnd, 
           const items = itemsOf(kept, ledger);
           let taken: number;
           try {
-            taken = await farEnd.ask(thread, items.length, (count) => farEnd.note(thread, items.slice(0, count)));
+            taken = await farEnd.ask(thread, items.length, (count, unheard) =>
+              farEnd.note(thread, items.slice(0, count), unheard),
+            );
           } catch (error) {
             throw judged(error);
           }
@@ -107,14 +109,14 @@ function counter({ name, records, ms, poison }: SinkPlan, { farEnd, counter: sto
       let late = false;
       try {
         await farEnd
-          .ask(thread, 1, (taken) => {
+          .ask(thread, 1, (taken, unheard) => {
             // A transaction is taken whole or not at all.
-            if (farEnd.mode === "in part" && taken === 0) return;
+            if (taken === 0) return;
             late = [...this.#marks].some(([chunk, { from }]) => (store.marks.get(chunk) ?? 0) > from);
             if (late) return;
             for (const [chunk, { to }] of this.#marks) store.marks.set(chunk, to);
             for (const { n } of this.#items) store.counts.set(n, (store.counts.get(n) ?? 0) + 1);
-            farEnd.note(thread, this.#items);
+            farEnd.note(thread, this.#items, unheard);
           })
           .then((taken) => {
             if (taken === 0) throw new Unwilling("away", "rolled back");

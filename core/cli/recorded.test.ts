@@ -31,8 +31,9 @@ const cases = readFileSync(new URL("./testing/cases.jsonl", import.meta.url), "u
   .map((line): Case => JSON.parse(line));
 const PRELOADED = 5;
 /** A second signal ends the process at once here, where it is ignored there. */
-const RELOADED = "signal-hup";
 const IMPATIENT = "signal-term-three-times";
+/** It ends the process there. */
+const RELOADED = "signal-hup";
 
 let redis: TestRedis;
 let folder: string;

@@ -106,6 +106,10 @@ export class SimulatedLink implements Link {
     if (wires[0] && !this.#closed) this.#dial(0);
   }
 
+  get well(): boolean {
+    return this.#connectedAt !== null && !this.#blocked && this.path.delayMs === 0;
+  }
+
   get #blocked(): boolean {
     return this.path.blockedUntil > this.#realm.simulation.now;
   }

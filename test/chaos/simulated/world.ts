@@ -258,11 +258,20 @@ export class World {
 
   #leave(instance: Instance, ms: number): void {
     const since = this.simulation.now;
+    const troubled = this.#troubled(instance);
     instance.stop(() => {
+      // It cannot tell what it has delivered.
+      if (troubled || this.#troubled(instance)) this.#excuse(instance, since, this.simulation.now);
       // What native code or a loop still holds when the process ends.
       for (const { thread } of instance.bodies) this.#excuse(instance, since, this.simulation.now, thread.sink);
       this.#later(ms, () => this.#begin(instance.number));
     });
+  }
+
+  /** Whether this instance and the log do not understand each other just now. */
+  #troubled({ link }: Instance): boolean {
+    const { away, realm, refused } = this.server;
+    return away || realm.halted !== null || refused.size > 0 || !link.well;
   }
 
   /** It heard and said nothing for so long: others may have what it had. */

@@ -16,6 +16,7 @@ import { aggregate } from "./scenarios/aggregate.ts";
 import { csv } from "./scenarios/csv.ts";
 import { drain } from "./scenarios/drain.ts";
 import { growth } from "./scenarios/growth.ts";
+import { instances } from "./scenarios/instances.ts";
 import { isolation } from "./scenarios/isolation.ts";
 import { latency } from "./scenarios/latency.ts";
 import { memory } from "./scenarios/memory.ts";
@@ -45,6 +46,7 @@ const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
   isolation,
   growth,
   scaling,
+  instances,
   topology,
   plugins,
   watching,

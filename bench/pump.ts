@@ -10,6 +10,8 @@ import { lockFolder } from "../core/plugins/lock-folder.ts";
 import { freePort } from "../test/support/redis.ts";
 import type { Source } from "./backlog.ts";
 import { csvRows } from "./csv-rows.ts";
+import { requests } from "./exposition.ts";
+import { memoryOf } from "./process.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PROCESS = fileURLToPath(new URL("./pump-process.js", import.meta.url));
@@ -23,8 +25,8 @@ const PATIENCE_RECORD_MS = 0.1;
 export interface Order {
   conf: string;
   lockFile: string;
-  /** It ends once each sink of `expect` has so many. */
-  records: number;
+  /** It ends once each sink of `expect` has so many; null: it is one of several, and ends when told. */
+  records: number | null;
   expect: readonly string[];
 }
 
@@ -90,29 +92,88 @@ export async function runPump(
   push: () => Promise<void> = () => backlog.push(),
 ): Promise<Run> {
   await backlog.stage(records);
-  const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
-  try {
+  return inFolder(async (folder) => {
     const expect = Object.keys(sinks).filter((name) => !sinks[name]!.bad);
-    const conf = join(folder, "pump.conf");
-    const addresses = await addressesOf(sinks);
-    writeFileSync(conf, JSON.stringify(await pumpConf(backlog, sinks, folder, addresses)));
-    const order = { conf, lockFile: await lockFile(folder), records, expect };
-    const run = await drained(order, folder, push, () => scrapeAll(addresses, folder));
+    const run = await instance(backlog, sinks, folder, { records, expect }, push);
     for (const name of expect) {
-      const { delivered, written, deadLettered } = run.sinks.get(name)!;
       const sink = sinks[name]!;
       const arrived = "arrived" in sink ? await sink.arrived() : arrivals(folder, name, sink.type);
-      if (delivered !== records || written !== records || deadLettered !== 0 || arrived !== records) {
-        throw new Error(
-          `${name} has ${arrived} of ${records} records (delivered ${delivered}, written ${written}, set aside ${deadLettered})`,
-        );
-      }
+      account([run.sinks.get(name)!], arrived, records);
     }
     const ages = expect.filter((name) => sinks[name]!.type === "age");
     return { ...run, ages: new Map(ages.map((name) => [name, readAges(folder, name)])) };
+  });
+}
+
+/**
+ * Several pumps with one sink that counts share the records. `push` is called once all are open, and resolves when all records
+ * are acknowledged. Gives the CPU seconds of each.
+ */
+export async function runInstances(
+  backlog: Source,
+  count: number,
+  records: number,
+  push: () => Promise<void>,
+): Promise<number[]> {
+  await backlog.stage(records);
+  return inFolder(async (folder) => {
+    const name = "a";
+    const all = Promise.withResolvers<void>();
+    let open = 0;
+    const opened = () => {
+      open++;
+      if (open === count) push().then(all.resolve, all.reject);
+      return all.promise;
+    };
+    const folders = Array.from({ length: count }, () => mkdtempSync(join(folder, "instance-")));
+    const runs = await Promise.all(
+      folders.map((own) =>
+        instance(backlog, { [name]: { type: "count" } }, own, { records: null, expect: [] }, opened),
+      ),
+    );
+    const arrived = folders.reduce((sum, own) => sum + arrivals(own, name, "count"), 0);
+    account(
+      runs.map(({ sinks }) => sinks.get(name)!),
+      arrived,
+      records,
+    );
+    return runs.map(({ cpuSeconds }) => cpuSeconds);
+  });
+}
+
+/** Throws Error where the reports on a sink, and what arrived, are not about all records. */
+function account(reports: readonly SinkReport[], arrived: number, records: number): void {
+  const sum = (key: "delivered" | "written" | "deadLettered") => reports.reduce((sum, report) => sum + report[key], 0);
+  const [delivered, written, deadLettered] = [sum("delivered"), sum("written"), sum("deadLettered")];
+  if (delivered !== records || written !== records || deadLettered !== 0 || arrived !== records) {
+    throw new Error(
+      `${reports[0]?.name} has ${arrived} of ${records} records (delivered ${delivered}, written ${written}, set aside ${deadLettered})`,
+    );
+  }
+}
+
+async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  try {
+    return await use(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** One process with its configuration in the folder, to its end. */
+async function instance(
+  backlog: Source,
+  sinks: Sinks,
+  folder: string,
+  order: Pick<Order, "records" | "expect">,
+  push: () => Promise<void>,
+): Promise<Omit<Run, "ages">> {
+  const conf = join(folder, "pump.conf");
+  const addresses = await addressesOf(sinks);
+  writeFileSync(conf, JSON.stringify(await pumpConf(backlog, sinks, folder, addresses)));
+  const whole = { ...order, conf, lockFile: await lockFile(folder) };
+  return drained(whole, folder, push, () => scrapeAll(addresses, folder));
 }
 
 async function pumpConf({ storage, settings }: Source, sinks: Sinks, folder: string, addresses: Addresses) {
@@ -197,19 +258,19 @@ async function drained(
   const pid = child.pid!;
   const samples: number[] = [];
   let sampler: NodeJS.Timeout | undefined;
-  const patience = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS + order.records * PATIENCE_RECORD_MS);
+  const patience = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS + (order.records ?? 0) * PATIENCE_RECORD_MS);
   try {
     return await new Promise<Omit<Run, "ages">>((resolve, reject) => {
       let result: Omit<Run, "ages"> | null = null;
       child.on("message", (report: Report) => {
-        if (report.t === "open") push().catch(reject);
+        if (report.t === "open") push().then(() => order.records === null && child.send("end"), reject);
         else if (report.t === "draining") {
-          sampler = setInterval(() => samples.push(memory(pid, "VmRSS")), SAMPLE_MS);
+          sampler = setInterval(() => samples.push(memoryOf(pid, "VmRSS")), SAMPLE_MS);
         } else {
           clearInterval(sampler);
-          samples.push(memory(pid, "VmRSS"));
+          samples.push(memoryOf(pid, "VmRSS"));
           const sinks = new Map(report.sinks.map((sink) => [sink.name, sink]));
-          const rss = { peak: memory(pid, "VmHWM"), steady: samples.toSorted((a, b) => a - b)[samples.length >> 1]! };
+          const rss = { peak: memoryOf(pid, "VmHWM"), steady: samples.toSorted((a, b) => a - b)[samples.length >> 1]! };
           result = { ...report, sinks, rss };
           beforeStop().then(() => child.send("stop"), reject);
         }
@@ -229,22 +290,11 @@ async function drained(
   }
 }
 
-/** MB, of a line in /proc/<pid>/status. */
-function memory(pid: number, line: "VmRSS" | "VmHWM"): number {
-  const kilobytes = new RegExp(`^${line}:\\s+(\\d+)`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  return Number(kilobytes) / 1024;
-}
-
 /** Records that reached the sink, by what it left: its own count, its metrics, or its rows (no field of ours holds a line feed). */
 function arrivals(folder: string, name: string, type: OwnSink["type"]): number {
   if (type === "csv") return csvRows(join(folder, name));
   if (type === "prometheus") return requests(readFileSync(join(folder, name), "utf8"));
   return type === "age" ? readAges(folder, name).length : Number(readFileSync(join(folder, name), "utf8"));
-}
-
-/** Records that an exposition has counted. */
-function requests(text: string): number {
-  return [...text.matchAll(/^tyk_http_status\{.*\} (\d+)$/gm)].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 function readAges(folder: string, name: string): Float64Array {

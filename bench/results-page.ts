@@ -1,3 +1,4 @@
+import { escaped, page } from "./page.ts";
 import type { Change, Results } from "./results.ts";
 import { median } from "./stats.ts";
 import { type Figure, format, held } from "./table.ts";
@@ -24,14 +25,7 @@ ${figures.map(row).join("\n")}
               `<li>${escaped(scenario)}, ${escaped(name)}: ${shown(before)} → ${shown(now)}</li>`,
           )
           .join("")}</ul></section>`;
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Sluice: benchmarks</title>
-<style>${STYLE}</style></head><body><main><h1>Benchmarks</h1>
-<p class="note">${escaped(at)}; ${escaped(machine)}; Node.js ${escaped(node)}</p>
-${news}
-${sections.join("\n")}
-</main></body></html>
-`;
+  return page("Benchmarks", `${at}; ${machine}; Node.js ${node}`, [news, ...sections]);
 }
 
 function row(figure: Figure): string {
@@ -58,14 +52,3 @@ function strip({ values, atLeast, atMost }: Figure): string {
 }
 
 const shown = ({ values, unit }: Figure) => `${format(median(values))} ${unit ?? ""}`.trim();
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (sign) => ESCAPES[sign]!);
-}
-
-const ESCAPES: { readonly [sign: string]: string } = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-
-const STYLE = `:root{color-scheme:light dark;font:15px/1.45 system-ui,sans-serif}main{max-width:72rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #8884;font-weight:400}
-thead th{font-weight:600}td:nth-child(2){white-space:nowrap;font-variant-numeric:tabular-nums}circle{fill:#2a7ae2;opacity:.7}line{stroke:#d33;stroke-width:2}
-.note{opacity:.7}.missed td:last-child{color:#d33;font-weight:600}`;

@@ -10,6 +10,7 @@ import { freePort } from "../../test/support/redis.ts";
 import type { Backlog } from "../backlog.ts";
 import { cpuOf } from "../cpu.ts";
 import { csvRows } from "../csv-rows.ts";
+import { memoryOf } from "../process.ts";
 import { median } from "../stats.ts";
 import type { Figure } from "../table.ts";
 
@@ -82,7 +83,7 @@ async function run(backlog: Backlog, name: string, command: string): Promise<Run
     const processes = group(child);
     const arrived = csvRows(rows);
     if (arrived !== RECORDS) throw new Error(`${name} wrote ${arrived} of ${RECORDS} records:\n${output}`);
-    const peakMb = processes.reduce((sum, { pid }) => sum + peakOf(pid), 0);
+    const peakMb = processes.reduce((sum, { pid }) => sum + memoryOf(pid, "VmHWM"), 0);
     return { seconds: (ended - began) / 1000, cpuSeconds: cpuOf(processes) - before, peakMb };
   } finally {
     await end(child);
@@ -132,11 +133,6 @@ function group({ pid }: ChildProcess): { pid: number }[] {
     );
   const all = (of: number): number[] => [of, ...children(of).flatMap(all)];
   return all(pid!).map((one) => ({ pid: one }));
-}
-
-/** MB. */
-function peakOf(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,0 +1,80 @@
+import { type Chart, chart } from "../chart.ts";
+import { escaped, page } from "../page.ts";
+import { format } from "../table.ts";
+import { FAULT_NAMES } from "./faults.ts";
+import type { Soak } from "./run.ts";
+import type { Sample, SinkSample } from "./sample.ts";
+
+/** A page that stands alone: what was found, and charts of how the pump was. */
+export function soakPage(soak: Soak, machine: string): string {
+  const { seed, rate, seconds, faults, broken } = soak;
+  const note = `${format(seconds / 60)} minutes at ${format(rate)} records/s, seed ${seed}; ${machine}`;
+  const marks = faults.map(({ kind, at, seconds }) => ({ name: FAULT_NAMES[kind], from: at, to: at + seconds }));
+  const rows = summary(soak).map(
+    ({ what, found }) => `<tr><th scope="row">${escaped(what)}</th><td>${escaped(found)}</td></tr>`,
+  );
+  return page("Soak", note, [
+    `<section><table><tbody>${rows.join("\n")}</tbody></table>
+<p class="note">Marked in the charts: ${faults.length} times ${Object.values(FAULT_NAMES).map(escaped).join(", or ")}.</p></section>`,
+    ...(broken.length === 0
+      ? []
+      : [`<section><ul>${broken.map((one) => `<li>${escaped(one)}</li>`).join("")}</ul></section>`]),
+    ...charts(soak.samples).map((one) => chart({ ...one, marks })),
+  ]);
+}
+
+/** What the run found, a line each. */
+export function summary({ pushed, arrivals, flatness, broken }: Soak): { what: string; found: string }[] {
+  const whole = (value: number) => value.toLocaleString("en");
+  return [
+    { what: "records pushed", found: whole(pushed) },
+    ...arrivals.map(({ sink, arrived }) => ({
+      what: `records at ${sink}`,
+      found: arrived > pushed ? `${whole(arrived)}, ${whole(arrived - pushed)} of them again` : whole(arrived),
+    })),
+    ...flatness.map(({ what, unit, before, after, flat }) => ({
+      what: `${what}, second and last third`,
+      found: `${format(before)} and ${format(after)} ${unit}`.trim() + (flat ? "" : ": not flat"),
+    })),
+    { what: "verdict", found: broken.length === 0 ? "all arrived, and nothing grew" : "failed" },
+  ];
+}
+
+function charts(samples: readonly Sample[]): Chart[] {
+  const one = (title: string, unit: string, value: (sample: Sample) => number): Chart => {
+    return { title, unit, series: [{ name: title, points: samples.map((sample) => [sample.at, value(sample)]) }] };
+  };
+  return [
+    one("Resident memory", "MB", ({ memoryMb }) => memoryMb),
+    one("File handles", "open", ({ handles }) => handles),
+    one("Threads", "running", ({ threads }) => threads),
+    { title: "CPU", unit: "% of a core", series: [{ name: "CPU", points: rates(samples, (s) => s.cpuSeconds * 100) }] },
+    one("Event loop of the supervisor, 99 of 100 turns late by", "ms", ({ loopMs }) => loopMs),
+    {
+      title: "Delivered",
+      unit: "records/s",
+      series: bySink(samples, (name) => rates(samples, ({ sinks }) => sinks[name]?.delivered ?? 0)),
+    },
+    { title: "Behind", unit: "records", series: bySink(samples, (name) => values(samples, name, ({ lag }) => lag)) },
+    one("Redis, memory used", "MB", ({ redisMb }) => redisMb),
+  ];
+}
+
+type Points = [at: number, value: number][];
+
+function bySink(samples: readonly Sample[], points: (name: string) => Points): { name: string; points: Points }[] {
+  return Object.keys(samples[0]?.sinks ?? {}).map((name) => ({ name, points: points(name) }));
+}
+
+function values(samples: readonly Sample[], name: string, of: (sink: SinkSample) => number): Points {
+  return samples.flatMap(({ at, sinks }) => (sinks[name] === undefined ? [] : [[at, of(sinks[name])]]));
+}
+
+/** A second, between two samples; counters that begin again count as standing still. */
+function rates(samples: readonly Sample[], of: (sample: Sample) => number): Points {
+  return samples.slice(1).map((sample, i) => [sample.at, rate(of, sample, samples[i]!)]);
+}
+
+export function rate(of: (sample: Sample) => number, sample: Sample, before: Sample): number {
+  return Math.max(0, of(sample) - of(before)) / (sample.at - before.at);
+}

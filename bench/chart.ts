@@ -1,9 +1,9 @@
 import { escaped } from "./page.ts";
-import { format } from "./table.ts";
 
 const WIDTH = 1000;
 const HEIGHT = 170;
 const LEFT = 60;
+const RIGHT = 30;
 const FOOT = 18;
 const TOP = 8;
 const ROWS = 4;
@@ -24,11 +24,11 @@ export function chart({ title, unit, series, marks = [] }: Chart): string {
   const all = series.flatMap(({ points }) => points);
   const end = Math.max(1, ...all.map(([at]) => at));
   const top = ceiling(all.reduce((most, [, value]) => Math.max(most, value), 0));
-  const x = (at: number) => LEFT + (at / end) * (WIDTH - LEFT - 10);
+  const x = (at: number) => LEFT + (at / end) * (WIDTH - LEFT - RIGHT);
   const y = (value: number) => TOP + (1 - value / top) * (HEIGHT - TOP - FOOT);
   const grid = steps(ROWS).map((share) => {
     const at = y(share * top).toFixed(1);
-    return `<line x1="${LEFT}" x2="${WIDTH - 10}" y1="${at}" y2="${at}"/><text x="${LEFT - 6}" y="${at}" text-anchor="end" dominant-baseline="middle">${number(share * top)}</text>`;
+    return `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at}" y2="${at}"/><text x="${LEFT - 6}" y="${at}" text-anchor="end" dominant-baseline="middle">${number(share * top)}</text>`;
   });
   const times = steps(COLUMNS).map(
     (share) =>
@@ -56,5 +56,5 @@ export function ceiling(value: number): number {
 }
 
 const steps = (count: number) => Array.from({ length: count + 1 }, (_, i) => i / count);
-const number = (value: number) => (value === 0 ? "0" : format(value));
+const number = (value: number) => value.toLocaleString("en", { maximumSignificantDigits: 3 });
 const minutes = (seconds: number) => `${Number((seconds / 60).toFixed(1))} min`;

@@ -66,6 +66,6 @@ test("a chart begins at 0, ends at a round number, marks what happened and takes
   expect(html).toContain("a&amp;b");
   expect(html).not.toMatch(/<b>|NaN|https?:|src=/);
   // From the left to the right edge, along the upper one.
-  expect(html).toContain('points="60.0,8.0 525.0,8.0 990.0,8.0"');
-  expect(html).toContain('<rect class="mark" x="525.0" y="8" width="232.5"');
+  expect(html).toContain('points="60.0,8.0 515.0,8.0 970.0,8.0"');
+  expect(html).toContain('<rect class="mark" x="515.0" y="8" width="227.5"');
 });

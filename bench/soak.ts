@@ -29,7 +29,10 @@ let saidAt = 0;
 
 console.log(`${machine}, seed ${seed}`);
 const faults = faultsOf(seed, seconds);
-const found = await soak({ seed, seconds, rate: positive("rate"), faults, onSample });
+// Gigabytes would be left behind.
+const told = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => told.abort());
+const found = await soak({ seed, seconds, rate: positive("rate"), faults, onSample, signal: told.signal });
 const lines = summary(found);
 const width = Math.max(...lines.map(({ what }) => what.length));
 for (const { what, found } of lines) console.log(`  ${what.padEnd(width)}   ${found}`);

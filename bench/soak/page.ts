@@ -1,21 +1,20 @@
 import { type Chart, chart } from "../chart.ts";
 import { escaped, page } from "../page.ts";
-import { format } from "../table.ts";
-import { FAULT_NAMES } from "./faults.ts";
+import { FAULT_NAMES, type Fault } from "./faults.ts";
 import type { Soak } from "./run.ts";
 import type { Sample, SinkSample } from "./sample.ts";
 
 /** A page that stands alone: what was found, and charts of how the pump was. */
 export function soakPage(soak: Soak, machine: string): string {
   const { seed, rate, seconds, faults, broken } = soak;
-  const note = `${format(seconds / 60)} minutes at ${format(rate)} records/s, seed ${seed}; ${machine}`;
+  const note = `${number(seconds / 60)} minutes at ${number(rate)} records/s, seed ${seed}; ${machine}`;
   const marks = faults.map(({ kind, at, seconds }) => ({ name: FAULT_NAMES[kind], from: at, to: at + seconds }));
   const rows = summary(soak).map(
     ({ what, found }) => `<tr><th scope="row">${escaped(what)}</th><td>${escaped(found)}</td></tr>`,
   );
   return page("Soak", note, [
     `<section><table><tbody>${rows.join("\n")}</tbody></table>
-<p class="note">Marked in the charts: ${faults.length} times ${Object.values(FAULT_NAMES).map(escaped).join(", or ")}.</p></section>`,
+<p class="note">Marked in the charts: ${escaped(counted(faults))}.</p></section>`,
     ...(broken.length === 0
       ? []
       : [`<section><ul>${broken.map((one) => `<li>${escaped(one)}</li>`).join("")}</ul></section>`]),
@@ -25,20 +24,29 @@ export function soakPage(soak: Soak, machine: string): string {
 
 /** What the run found, a line each. */
 export function summary({ pushed, arrivals, flatness, broken }: Soak): { what: string; found: string }[] {
-  const whole = (value: number) => value.toLocaleString("en");
   return [
-    { what: "records pushed", found: whole(pushed) },
+    { what: "records pushed", found: number(pushed) },
     ...arrivals.map(({ sink, arrived }) => ({
       what: `records at ${sink}`,
-      found: arrived > pushed ? `${whole(arrived)}, ${whole(arrived - pushed)} of them again` : whole(arrived),
+      found: arrived > pushed ? `${number(arrived)}, ${number(arrived - pushed)} of them again` : number(arrived),
     })),
     ...flatness.map(({ what, unit, before, after, flat }) => ({
       what: `${what}, second and last third`,
-      found: `${format(before)} and ${format(after)} ${unit}`.trim() + (flat ? "" : ": not flat"),
+      found: `${number(before)} and ${number(after)} ${unit}`.trim() + (flat ? "" : ": not flat"),
     })),
     { what: "verdict", found: broken.length === 0 ? "all arrived, and nothing grew" : "failed" },
   ];
 }
+
+/** How often each kind. */
+function counted(faults: readonly Fault[]): string {
+  const kinds = Object.entries(FAULT_NAMES).map(([kind, name]) => {
+    return `${name} (${faults.filter((fault) => fault.kind === kind).length} times)`;
+  });
+  return kinds.join(", ");
+}
+
+const number = (value: number) => value.toLocaleString("en", { maximumFractionDigits: 1 });
 
 function charts(samples: readonly Sample[]): Chart[] {
   const one = (title: string, unit: string, value: (sample: Sample) => number): Chart => {

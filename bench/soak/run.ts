@@ -32,14 +32,16 @@ export interface Soak {
 export interface Plan extends Pick<Soak, "seed" | "rate" | "seconds" | "faults"> {
   /** Told of each sample. */
   onSample: (sample: Sample, before: Sample | undefined) => void;
+  /** Ends it before its time, with everything that it started. */
+  signal: AbortSignal;
 }
 
-/** Lets a pump run at a steady rate while its back ends come and go. Throws Error where it ends or does not answer. */
-export async function soak({ onSample, ...plan }: Plan): Promise<Soak> {
+/** Lets a pump run at a steady rate while its back ends come and go. Throws Error where it ends, does not answer or is told to end. */
+export async function soak({ onSample, signal, ...plan }: Plan): Promise<Soak> {
   const stage = await setStage();
   const failed = new AbortController();
   try {
-    const run = new Run(stage, plan, failed.signal);
+    const run = new Run(stage, plan, AbortSignal.any([signal, failed.signal]));
     const all = [run.push(), run.fault(), run.sample(onSample)];
     await Promise.all(all).catch(async (error) => {
       failed.abort();
@@ -54,14 +56,14 @@ export async function soak({ onSample, ...plan }: Plan): Promise<Soak> {
 
 class Run {
   readonly #stage: Stage;
-  readonly #plan: Omit<Plan, "onSample">;
+  readonly #plan: Omit<Plan, "onSample" | "signal">;
   readonly #signal: AbortSignal;
   readonly #began = performance.now();
   readonly #samples: Sample[] = [];
   readonly #repeats = new Map<string, number>();
   #pushed = 0;
 
-  constructor(stage: Stage, plan: Omit<Plan, "onSample">, signal: AbortSignal) {
+  constructor(stage: Stage, plan: Omit<Plan, "onSample" | "signal">, signal: AbortSignal) {
     this.#stage = stage;
     this.#plan = plan;
     this.#signal = signal;

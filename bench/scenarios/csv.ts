@@ -1,5 +1,5 @@
 import type { Backlog } from "../backlog.ts";
-import { decoder } from "../decoder.ts";
+import { around, decoder } from "../decoder.ts";
 import { runPump } from "../pump.ts";
 import type { Figure } from "../table.ts";
 
@@ -16,8 +16,7 @@ export async function csv(backlog: Backlog): Promise<Figure[]> {
   const rateRatio: number[] = [];
   decode();
   for (let round = 0; round < ROUNDS; round++) {
-    const one = decode();
-    const run = await runPump(backlog, { csv: { type: "csv" } }, RECORDS);
+    const [run, one] = await around(decode, () => runPump(backlog, { csv: { type: "csv" } }, RECORDS));
     const cpu = (run.cpuSeconds / RECORDS) * 1e9;
     const records = RECORDS / run.sinks.get("csv")!.seconds;
     base.push(one.cpu);

@@ -1,5 +1,5 @@
 import type { Backlog } from "../backlog.ts";
-import { decoder } from "../decoder.ts";
+import { around, decoder } from "../decoder.ts";
 import { runPump } from "../pump.ts";
 import type { Figure } from "../table.ts";
 
@@ -14,8 +14,8 @@ export async function prometheus(backlog: Backlog): Promise<Figure[]> {
   const rate: number[] = [];
   decode();
   for (let round = 0; round < ROUNDS; round++) {
-    const base = decode().cpu;
-    const run = await runPump(backlog, { prometheus: { type: "prometheus" } }, RECORDS);
+    const work = () => runPump(backlog, { prometheus: { type: "prometheus" } }, RECORDS);
+    const [run, { cpu: base }] = await around(decode, work);
     const cpu = (run.cpuSeconds / RECORDS) * 1e9;
     cost.push(cpu);
     ratio.push(cpu / base);

@@ -1,6 +1,6 @@
 import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
 import { Backlog } from "../backlog.ts";
-import { decoder } from "../decoder.ts";
+import { around, decoder } from "../decoder.ts";
 import { type Run, runPump, type Sinks } from "../pump.ts";
 import type { Figure } from "../table.ts";
 
@@ -37,8 +37,7 @@ async function measure(backlog: Backlog, postgres: TestPostgres, records: number
   const peak: number[] = [];
   decode();
   for (let round = 0; round < ROUNDS; round++) {
-    const { cpu } = decode();
-    const { cpuSeconds, sinks, rss } = await run(backlog, postgres, records);
+    const [{ cpuSeconds, sinks, rss }, { cpu }] = await around(decode, () => run(backlog, postgres, records));
     base.push(cpu);
     share.push(((cpuSeconds / records) * 1e9) / cpu);
     rate.push(records / Math.max(...[...sinks.values()].map(({ seconds }) => seconds)));

@@ -11,9 +11,9 @@ const LEASE_TRUST = 0.8;
 const READ_RETRY_MS = 500;
 /** One delay happens on a busy machine. */
 const STUCK_DELAYS = 2;
-/** Chunks read ahead for one sink... */
+/** Chunks that are read together for one sink, at most: the log finds neighbours at the price of one... */
 const READ_AHEAD = 4;
-/** ...together, once no more than so many are left: the log finds neighbours at the price of one. */
+/** ...once no more than so many of those read are left. */
 const READ_AGAIN = 1;
 
 export interface FeederHooks {
@@ -217,13 +217,25 @@ export class Feeder {
     }, READ_RETRY_MS).unref();
   }
 
-  /** Reads of the next pieces overlap with the work on this one. */
+  /**
+   * Reads of the next pieces overlap with the work on this one. Of those that its actors have room for now, and one more: what
+   * a slow sink has no room for would only take memory.
+   */
   #loadAhead(): void {
-    const next = this.#todo.filter(({ holding }) => !holding.delayed).slice(0, READ_AHEAD + 1);
+    const next = this.#todo.filter(({ holding }) => !holding.delayed).slice(0, 1 + Math.min(READ_AHEAD, this.#room()));
     const first = next.findIndex(({ load }) => load === null);
     if (first < 0 || first > READ_AGAIN + 1) return;
     // Awaited later, or given up.
     for (const piece of next.slice(first)) this.#load(piece).catch(() => {});
+  }
+
+  /** Pieces that the actors could take now. */
+  #room(): number {
+    let room = 0;
+    for (const actor of this.#crew.open()) {
+      room += Math.max(0, this.#crew.credit(actor)!.pieces - this.#hands.of(actor).pieces);
+    }
+    return room;
   }
 
   #load(piece: Piece): Promise<LoadResult> {

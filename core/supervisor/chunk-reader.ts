@@ -18,7 +18,7 @@ export interface Loaded {
 export type LoadResult = Loaded | "missing" | "too large";
 
 /** What is kept unpinned for sinks that come a little later, bytes. */
-const KEEP_BYTES = 4 * 2 ** 20;
+const KEEP_BYTES = 8 * 2 ** 20;
 /** Before anything was read from a list. */
 const FIRST_GUESS_BYTES = 1200;
 /** What a page has besides its records: offsets and framing. */

@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // A hiccup of the machine does not stop a change, but the summary names each test that needed it, and what went wrong.
+    retry: 1,
   },
 });

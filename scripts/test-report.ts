@@ -6,6 +6,8 @@ export interface Tally {
   passed: number;
   /** A title, and what went wrong. */
   failed: { title: string; details: string[] }[];
+  /** Passed, but only when tried again: what went wrong before. */
+  unsteady: { title: string; details: string[] }[];
   /** Tests that something missing on this machine kept from running, and what. */
   notRun: { title: string; why: string }[];
 }
@@ -47,8 +49,10 @@ export class TestReport implements Reporter {
   #countTest(test: TestCase): void {
     const { state, errors } = test.result();
     const title = titleOf(test);
-    if (state === "passed") this.tally.passed++;
-    else if (state === "failed" && !errors.some(couldNotRun)) {
+    if (state === "passed") {
+      this.tally.passed++;
+      if (test.diagnostic()?.flaky) this.tally.unsteady.push({ title, details: (errors ?? []).flatMap(detailsOf) });
+    } else if (state === "failed" && !errors.some(couldNotRun)) {
       this.tally.failed.push({ title, details: errors.flatMap(detailsOf) });
     } else {
       const why = [...(errors ?? []), ...errorsAround(test)].find(couldNotRun)?.message;

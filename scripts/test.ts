@@ -1,6 +1,7 @@
 /**
- * Types, style, tests, in this order. Failures are printed with all that is known, tests that could not run on this machine
- * by name, and last of all one line: `N passed, N failed`. Arguments choose test files: then only those run.
+ * Types, style, tests, in this order. Failures are printed with all that is known, so are tests that passed only when tried
+ * again; tests that could not run on this machine are named; last of all one line: `N passed, N failed`. Arguments choose
+ * test files: then only those run.
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { ROOT } from "./workspace-lock.ts";
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const files = process.argv.slice(2);
-const tally: Tally = { passed: 0, failed: [], notRun: [] };
+const tally: Tally = { passed: 0, failed: [], unsteady: [], notRun: [] };
 
 if (files.length === 0) {
   checkWith("tsc", ["--noEmit", "--pretty", "false"]);
@@ -29,6 +30,7 @@ if (tally.passed + tally.failed.length + tally.notRun.length === 0) {
   tally.failed.push({ title: "vitest", details: ["No test was found."] });
 }
 
+for (const { title, details } of tally.unsteady) print(`\nPASSED ONLY WHEN TRIED AGAIN ${title}\n${indent(details)}`);
 for (const { title, details } of tally.failed) print(`\nFAILED ${title}\n${indent(details)}`);
 for (const [why, tests] of Map.groupBy(tally.notRun, (one) => one.why)) {
   print(`\nCould not run on this machine: ${why}`);

@@ -166,7 +166,8 @@ for (const one of CASES) {
       proxy.stall(true);
       sink.deliver(records(0, 10));
       await sleep(50);
-      await sink.clock.advance(600);
+      // Not a moment longer: the next try may come soon after.
+      await sink.clock.advance(500);
       await sink.retrying();
       expect(sink.waiting!.error?.message).toMatch(/deadline/);
       proxy.cut();
@@ -275,7 +276,8 @@ for (const one of CASES) {
       const unlock = await one.lock(server);
       sink.deliver(records(0, 10));
       await sleep(100);
-      await sink.clock.advance(500);
+      // Not a moment longer: the next try would wait for the lock, too.
+      await sink.clock.advance(400);
       await sink.retrying();
       await vi.waitFor(async () => expect(await server.query(one.busy)).toEqual([]), { timeout: 10_000 });
       await unlock();

@@ -45,8 +45,8 @@ export async function restart(options: DaemonStartOptions): Promise<number> {
 /** `sluice daemon run`: the daemon itself, called by the above. */
 export async function runHere(told: string, options: { conf?: string; debug?: boolean }): Promise<number> {
   const launched = JSON.parse(told) as Launch;
-  const write = becomeDaemon(instanceOf(launched.configuration), launched, version());
-  return startHere({ ...options, demoDays: 0, demoRecordsPerHour: 0, rate: 0 }, realParts, write);
+  const daemon = becomeDaemon(instanceOf(launched.configuration), launched, version());
+  return startHere({ ...options, demoDays: 0, demoRecordsPerHour: 0, rate: 0 }, realParts, daemon);
 }
 
 /** The configuration, or null: it says what is wrong with it. */

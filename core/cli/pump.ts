@@ -22,6 +22,7 @@ export interface PumpOptions {
   configuration: string | null;
   /** For a reload. */
   read: ReloadParts["read"];
+  taken?: ReloadParts["taken"];
   /** Those that it refers to. */
   secrets?: Secrets;
   parts: Parts;
@@ -29,7 +30,8 @@ export interface PumpOptions {
 }
 
 /** The real thing: runs until a signal; SIGHUP reads the configuration again. */
-export async function pump({ config, configuration, read, secrets, parts, logger }: PumpOptions): Promise<number> {
+export async function pump(options: PumpOptions): Promise<number> {
+  const { config, configuration, read, taken, secrets, parts, logger } = options;
   const signals = watchSignals((message) => logger.warn(message));
   const manager = serviceManager({ warn: logger.child("systemd").warn });
   let reload = async (): Promise<Reloaded> => Promise.reject(new CommandError("The pump is still starting."));
@@ -41,7 +43,7 @@ export async function pump({ config, configuration, read, secrets, parts, logger
   const control = { configuration, stop: signals.ask, reload: () => reload() };
   const running = await run({ config, log, parts, logger, control });
   manager.running(running);
-  const change = createReload({ read, running, logger });
+  const change = createReload({ read, running, taken, logger });
   reload = () => manager.reloading(change);
   const onRotated = async () => void (await reload());
   const ends = [

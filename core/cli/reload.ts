@@ -1,3 +1,4 @@
+import type { Config } from "../config/config.ts";
 import type { Loaded } from "../config/load.ts";
 import { type Problem, stopsTheStart } from "../config/problem.ts";
 import type { Reloaded } from "../control/control.ts";
@@ -13,6 +14,8 @@ export interface ReloadParts {
   /** Reads the configuration and its secrets anew. */
   read(): Promise<Reread>;
   running: Pick<Running, "change" | "status">;
+  /** Hears of the configuration that the pump goes on with. */
+  taken?: ((config: Config) => void) | undefined;
   logger: Logger;
 }
 
@@ -37,7 +40,7 @@ export function createReload(parts: ReloadParts): () => Promise<Reloaded> {
   };
 }
 
-async function reload({ read, running, logger }: ReloadParts): Promise<Reloaded> {
+async function reload({ read, running, taken, logger }: ReloadParts): Promise<Reloaded> {
   const loaded = await read();
   const { config, problems } = loaded;
   logger.hide([...loaded.hidden, ...secretsOf(config)]);
@@ -53,6 +56,7 @@ async function reload({ read, running, logger }: ReloadParts): Promise<Reloaded>
     );
   }
   const reloaded = await running.change(config);
+  taken?.(config);
   logger.info(`Reloaded: ${summary(reloaded)}`);
   if (reloaded.restart.length > 0) {
     logger.warn(`Takes effect only after a restart: ${reloaded.restart.join("; ")}`);

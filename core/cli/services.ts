@@ -48,18 +48,30 @@ export function createServices({ log, status, logger }: ServicesParts): Services
   };
 }
 
-/** One service, which runs while it has a configuration. */
-function slot<C, S extends { stop(): Promise<void> }>(start: (config: C) => Promise<S>) {
+/** One service, which runs while it has a configuration. Calls of `fit` wait for each other. */
+export function slot<C, S extends { stop(): Promise<void> }>(start: (config: C) => Promise<S>) {
+  /** Of what runs: what did not start is tried again at the next fit. */
   let present: C | null = null;
-  return {
+  let last: Promise<void> = Promise.resolve();
+  const slot = {
     running: null as S | null,
-    async fit(config: C | null): Promise<void> {
-      if (isDeepStrictEqual(config, present)) return;
-      present = config;
-      const former = this.running;
-      this.running = null;
-      await former?.stop();
-      if (config !== null) this.running = await start(config);
+    fit(config: C | null): Promise<void> {
+      const fitted = last.then(() => change(config));
+      last = fitted.catch(() => {});
+      return fitted;
     },
   };
+
+  async function change(config: C | null): Promise<void> {
+    if (isDeepStrictEqual(config, present)) return;
+    const former = slot.running;
+    slot.running = null;
+    present = null;
+    await former?.stop();
+    if (config === null) return;
+    slot.running = await start(config);
+    present = config;
+  }
+
+  return slot;
 }

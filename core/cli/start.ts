@@ -1,4 +1,6 @@
-import { describeError, errorCode, type LoggerOptions } from "../logging/index.ts";
+import type { Config } from "../config/config.ts";
+import type { Daemon } from "../daemon/run.ts";
+import { describeError, errorCode } from "../logging/index.ts";
 import { configurationFile, loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
 import { EXIT } from "./errors.ts";
 import type { Parts } from "./parts.ts";
@@ -6,14 +8,10 @@ import type { StartOptions } from "./program.ts";
 import { realParts } from "./wiring.ts";
 
 /**
- * `sluice start`: the pump, the demonstration where nothing is configured, or Tyk Pump's demo data. `write` takes the log's lines;
- * default standard error.
+ * `sluice start`: the pump, the demonstration where nothing is configured, or Tyk Pump's demo data. `daemon` takes the log's
+ * lines; default standard error.
  */
-export async function start(
-  options: StartOptions,
-  parts: Parts = realParts,
-  write?: LoggerOptions["write"],
-): Promise<number> {
+export async function start(options: StartOptions, parts: Parts = realParts, daemon?: Daemon): Promise<number> {
   const loaded = await readConfiguration(options);
   const fromVariable = process.env.TYK_PMP_BUILDDEMODATA;
   const org = fromVariable || options.demo;
@@ -21,7 +19,7 @@ export async function start(
     const { demoPump } = await import("./demo-pump.ts");
     return demoPump({ loaded, parts, rate: options.rate, debug: options.debug === true });
   }
-  const logger = loggerFor(loaded.config, { secrets: loaded.hidden, ...(write && { write }) });
+  const logger = loggerFor(loaded.config, { secrets: loaded.hidden, ...(daemon && { write: daemon.write }) });
   if (!reportProblems(loaded, logger)) {
     logger.fatal("Not started: see the errors above");
     return EXIT.failed;
@@ -41,7 +39,9 @@ export async function start(
       });
       return readConfiguration(options, secrets);
     };
-    return await pump({ config, configuration: configurationFile(options.conf), read, secrets, parts, logger });
+    const configuration = configurationFile(options.conf);
+    const taken = (next: Config) => daemon?.stopsWithin(next.stopMs);
+    return await pump({ config, configuration, read, taken, secrets, parts, logger });
   } catch (error) {
     const stack = options.debug === true && error instanceof Error ? { stack: error.stack } : {};
     logger.fatal(describeError(error), { code: errorCode(error), ...stack });

@@ -14,11 +14,19 @@ const STANDARD_ERROR = 2;
 const SHOWN_BYTES = 64 * 1024;
 const TOUCH_MS = 6 * 3600 * 1000;
 
+/** This process as a daemon. */
+export interface Daemon {
+  /** Writes a line to its log. */
+  write(line: string): void;
+  /** Tells the commands what a stop may take from now on. */
+  stopsWithin(ms: number): void;
+}
+
 /**
- * Makes this process the daemon of the instance, until it ends: holds the lock, says so in its files, and gives what writes a
- * line to its log. Throws DaemonError where another daemon runs.
+ * Makes this process the daemon of the instance, until it ends: holds the lock, and says so in its files. Throws DaemonError
+ * where another daemon runs.
  */
-export function becomeDaemon(instance: Instance, launch: Launch, version: string): (line: string) => void {
+export function becomeDaemon(instance: Instance, launch: Launch, version: string): Daemon {
   const release = holdLock(instance.lockFile);
   if (release === null) {
     throw new DaemonError(DAEMON_ERROR_CODES.running, "A daemon runs on this configuration already.");
@@ -71,7 +79,7 @@ export function becomeDaemon(instance: Instance, launch: Launch, version: string
     release();
   });
   for (const line of before) logger.warn(`The daemon before said: ${line}`);
-  return write;
+  return { write, stopsWithin: (stopMs) => tell({ stopMs }) };
 }
 
 /** The file of standard error under its own name; gives what the daemon before left there. */

@@ -240,10 +240,12 @@ export default defineSink({
 });
 `;
 
-test("a daemon that does not even react is killed after its time, and says so", async () => {
-  const here = await machine({ settings: { stop: 100 } });
+test("a daemon that does not even react is killed after its time, which a reload may have changed, and says so", async () => {
+  const here = await machine({ settings: { stop: 600_000 } });
   await here.start();
   const { pid } = here.state!;
+  await here.configure({ settings: { stop: 100 } });
+  expect(await here.sluice("daemon", "reload")).toMatchObject({ code: 0 });
   process.kill(pid, "SIGSTOP");
   const { code, out } = await here.sluice("daemon", "stop");
   expect(code).toBe(0);

@@ -39,6 +39,8 @@ export class Acknowledger {
   readonly #bound: { records: number; bytes: number };
   readonly #events: AcknowledgerEvents;
   readonly #queues = new Map<ListLog, Queue>();
+  /** Letters on their way to the log, of chunks that are not finished. */
+  readonly #early = new Map<Holding, Promise<unknown>>();
   #ended = false;
 
   constructor(sink: string, bound: { records: number; bytes: number }, events: AcknowledgerEvents) {
@@ -74,9 +76,22 @@ export class Acknowledger {
     else queue.gathering ??= setTimeout(() => void this.#flush(list, queue), GATHER_MS);
   }
 
-  /** Resolves when all that was finished is acknowledged, or has failed once more. */
+  /** Stores the dead letters of a chunk that is not finished. What fails is tried again with its next ones, or when it is. */
+  storeEarly(holding: Holding): void {
+    if (holding.stored === holding.letters.length) return;
+    const before = this.#early.get(holding) ?? Promise.resolve();
+    const storing = before
+      .then(() => this.#store(holding))
+      .catch(this.#events.failed)
+      .finally(() => {
+        if (this.#early.get(holding) === storing) this.#early.delete(holding);
+      });
+    this.#early.set(holding, storing);
+  }
+
+  /** Resolves when all that was finished is acknowledged and all letters are stored, or has failed once more. */
   async flush(): Promise<void> {
-    await Promise.all([...this.#queues].map(([list, queue]) => this.#flush(list, queue)));
+    await Promise.all([...this.#early.values(), ...[...this.#queues].map(([list, queue]) => this.#flush(list, queue))]);
   }
 
   /** Tries nothing again by itself. */
@@ -104,7 +119,8 @@ export class Acknowledger {
     let looked = 0;
     try {
       for (const holding of holdings) {
-        if (holding.letters.length === 0 || (await this.#store(list, holding))) ready.push(holding);
+        if (holding.letters.length > 0) await this.#early.get(holding);
+        if (holding.stored === holding.letters.length || (await this.#store(holding))) ready.push(holding);
         else this.#events.overflow(holding);
         looked++;
       }
@@ -121,11 +137,14 @@ export class Acknowledger {
     queue.sending = [];
   }
 
-  async #store(list: ListLog, holding: Holding): Promise<boolean> {
+  /** False: there are as many as are kept. */
+  async #store(holding: Holding): Promise<boolean> {
+    const { list, ref, letters, stored } = holding;
+    const more = letters.slice(stored);
     const { records, bytes } = await list.letters(this.#sink);
-    if (records + holding.letters.length > this.#bound.records || bytes > this.#bound.bytes) return false;
-    await list.reject(this.#sink, holding.ref, holding.letters);
-    holding.letters = [];
+    if (records + more.length > this.#bound.records || bytes > this.#bound.bytes) return false;
+    await list.reject(this.#sink, ref, more);
+    holding.stored += more.length;
     return true;
   }
 }

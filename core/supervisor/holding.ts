@@ -23,6 +23,8 @@ export interface Holding {
   missing: boolean;
   /** Dead letters to be stored before the acknowledgement. */
   letters: { index: number; reason: string }[];
+  /** How many of them are. */
+  stored: number;
 }
 
 /** Records [from, to) of a holding, to be given to an actor. */

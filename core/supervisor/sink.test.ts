@@ -16,23 +16,26 @@ afterEach(() => {
 const CRASH = { kind: "crash", reason: "crash" } as const;
 
 /** A house whose actors are open, and where records [0, records) of chunk 1 were given to the first. */
-async function housed(options: ConstructorParameters<typeof House>[0] & { page?: number } = {}, records = 4) {
+async function housed(
+  options: ConstructorParameters<typeof House>[0] & { page?: number; kind?: "writer" | "gatherer" } = {},
+  records = 4,
+) {
   const house = new House(options);
   const [list] = house.lists;
   list!.page = options.page ?? 1000;
   list!.add(1, records);
   house.start();
-  for (const actor of house.actors) actor.open("writer");
+  for (const actor of house.actors) actor.open(options.kind ?? "writer");
   await vi.advanceTimersByTimeAsync(300);
   return { house, list: list!, actor: house.actors[0]! };
 }
 
 /** The actor that started last, open. */
-async function next(house: House): Promise<FakeActor> {
+async function next(house: House, kind: "writer" | "gatherer" = "writer"): Promise<FakeActor> {
   const before = house.actors.length;
   for (let i = 0; i < 600 && house.actors.length === before; i++) await vi.advanceTimersByTimeAsync(100);
   const actor = house.actors.at(-1)!;
-  actor.open("writer");
+  actor.open(kind);
   await vi.advanceTimersByTimeAsync(300);
   return actor;
 }
@@ -203,6 +206,32 @@ test("neighbours that crash the actor are found one by one, and the sink is not 
   }
   expect(list.in("done")).toEqual(["1"]);
   expect([...list.chunks.get("1")!.letters].sort()).toEqual([2, 3]);
+});
+
+test("a gatherer's dead letter is stored before its chunk is done: a watermark may have passed it for whoever has the chunk next", async () => {
+  const { house, list } = await housed({ kind: "gatherer" }, 6);
+  let actor = house.actors[0]!;
+  for (let i = 0; i < 200 && list.chunks.get("1")!.letters.size === 0; i++) {
+    const [seq, held] = actor.held.entries().next().value ?? [];
+    if (held === undefined) await vi.advanceTimersByTimeAsync(500);
+    else if (held.part.from <= 2 && held.part.to > 2) {
+      actor.exit(CRASH);
+      actor = await next(house, "gatherer");
+    } else {
+      actor.settle([seq!]);
+      await vi.advanceTimersByTimeAsync(50);
+    }
+  }
+  expect(list.in("held")).toEqual(["1"]);
+  expect([...list.chunks.get("1")!.letters]).toEqual([2]);
+  // Another, while somebody else takes the chunk.
+  const [seq] = actor.held.keys();
+  list.steal("1");
+  await vi.advanceTimersByTimeAsync(LEASE_MS / 4);
+  actor.settle([seq!], [{ seq: seq!, part: 0, index: 4, reason: "refused" }]);
+  await vi.advanceTimersByTimeAsync(50);
+  expect([...list.chunks.get("1")!.letters]).toEqual([2, 4]);
+  expect(house.sink.empty).toBe(true);
 });
 
 test("a record is not blamed for a crash while a gather with others was in work", async () => {

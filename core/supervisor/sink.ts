@@ -178,6 +178,7 @@ export class Sink {
         lost: false,
         missing: false,
         letters: [],
+        stored: 0,
       };
       this.#holdings.set(ref.chunk, holding);
       if (ref.records === 0) this.#finish(holding);
@@ -439,9 +440,14 @@ export class Sink {
   /** So many records more of the chunk have an outcome. */
   #done(holding: Holding, records: number): void {
     holding.open -= records;
-    if (this.#holdings.get(holding.ref.chunk) !== holding) return;
-    if (holding.open === 0) this.#finish(holding);
-    else if (holding.lost) this.#forgetLost(holding);
+    const ours = this.#holdings.get(holding.ref.chunk) === holding;
+    if (ours && holding.open === 0) {
+      this.#finish(holding);
+      return;
+    }
+    // If the chunk comes again, a watermark may have passed them: nobody would find them at fault once more.
+    if (this.crew.kind === "gatherer") this.#acknowledger.storeEarly(holding);
+    if (ours && holding.lost) this.#forgetLost(holding);
   }
 
   #finish(holding: Holding): void {

@@ -5,11 +5,10 @@ import { SlabPool } from "./slabs.ts";
 const MiB = 2 ** 20;
 
 test("slabs come in a few sizes that hold what is needed, and what is merely hoped for up to 4 MiB", () => {
-  const pool = new SlabPool();
   const sizes = new Set<number>();
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 20 * MiB }), fc.integer({ min: 0, max: 8 * MiB }), (hoped, needed) => {
-      const slab = pool.take(hoped, needed);
+      const slab = new SlabPool().take(hoped, needed);
       expect(slab.byteLength).toBeGreaterThanOrEqual(Math.max(needed, Math.min(hoped, 4 * MiB)));
       if (needed <= 4 * MiB) {
         sizes.add(slab.byteLength);
@@ -18,10 +17,22 @@ test("slabs come in a few sizes that hold what is needed, and what is merely hop
           Math.max(64 * 1024, 1.25 * Math.max(needed, Math.min(hoped, 4 * MiB))),
         );
       }
-      pool.give(slab);
     }),
   );
   expect(sizes.size).toBeLessThanOrEqual(25);
+});
+
+test("chunks of a stream that differ by up to a half need no new memory; what is much smaller does not take a large slab", () => {
+  const pool = new SlabPool();
+  for (const slab of Array.from({ length: 5 }, () => pool.take(700_000))) pool.give(slab);
+  const { bytes } = pool;
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 400_000, max: 700_000 }), { maxLength: 5 }), (sizes) => {
+      for (const slab of sizes.map((size) => pool.take(size))) pool.give(slab);
+      expect(pool.bytes).toBe(bytes);
+    }),
+  );
+  expect(pool.take(200_000).byteLength).toBeLessThanOrEqual(250_000);
 });
 
 test("memory is used again, and given up once it lay unused from one trim to the next; one record's own slab is not kept", () => {

@@ -1,7 +1,9 @@
 const SMALLEST = 64 * 1024;
 const LARGEST = 4 * 2 ** 20;
-/** Sizes between two powers of two: what a slab has too much is memory that counts for nothing. */
+/** Sizes between two powers of two: what a new slab has too much is memory that counts for nothing. */
 const STEPS = 4;
+/** One that lies there may be so many times as large as is needed: chunks of a steady stream differ by as much. */
+const ROOMY = 2;
 
 /**
  * Shared memory for records on their way to the actors. Slabs come in a few sizes and are used again, for fresh memory costs
@@ -34,13 +36,12 @@ export class SlabPool {
   /** At least so many bytes (at most LARGEST is granted of what is merely hoped for). */
   take(hoped: number, needed = 0): SharedArrayBuffer {
     const size = needed > LARGEST ? needed : classOf(Math.max(needed, Math.min(hoped, LARGEST)));
-    // The one used last: the others may turn out not to be needed.
-    const found = this.#free.findLastIndex((slab) => slab.byteLength === size);
+    const found = this.#fitting(size);
     if (found >= 0) {
-      const [slab] = this.#free.splice(found, 1);
-      this.#freeBytes -= size;
+      const slab = this.#free.splice(found, 1)[0]!;
+      this.#freeBytes -= slab.byteLength;
       this.#unused = Math.min(this.#unused, this.#freeBytes);
-      return slab!;
+      return slab;
     }
     const slab = new SharedArrayBuffer(size);
     this.#bytes += size;
@@ -65,6 +66,19 @@ export class SlabPool {
       this.#drop(oldest);
     }
     this.#unused = this.#freeBytes;
+  }
+
+  /** The smallest that is not too large; of these the one used last, for the others may turn out not to be needed. -1: none. */
+  #fitting(size: number): number {
+    let found = -1;
+    let least = size * ROOMY;
+    for (let i = 0; i < this.#free.length; i++) {
+      const { byteLength } = this.#free[i]!;
+      if (byteLength < size || byteLength > least) continue;
+      found = i;
+      least = byteLength;
+    }
+    return found;
   }
 
   #drop(slab: SharedArrayBuffer): void {

@@ -31,8 +31,8 @@ const LARGEST_RECORD = 256 * 2 ** 20;
 const LOG = "the log";
 const REGISTER_MS = 10_000;
 const USAGE_MS = 2000;
-/** Memory that was not needed for so long is given up. */
-const TRIM_MS = 5000;
+/** Memory that was not needed for so long is given up: it is free only after every thread's collector has run, which may take as long. */
+const TRIM_MS = 60_000;
 const REOPEN_MS = 1000;
 /** Of the time for a stop, what closing and handing back may take. */
 const CLOSE_SHARE = 0.12;

@@ -18,6 +18,8 @@ export interface TestSentinels {
   readonly replica: TestRedis;
   /** Ends one Sentinel with -9. */
   kill(sentinel: number): Promise<void>;
+  /** Asks for a failover while the master is well. Rejects while the Sentinels do not see a replica that could take over. */
+  failOver(): Promise<unknown>;
   /** Waits until the Sentinels name the replica. */
   failedOver(): Promise<void>;
   stop(): Promise<void>;
@@ -49,6 +51,7 @@ export async function startSentinels(options: RedisOptions = {}, { password = ""
     master,
     replica,
     kill: (i) => started[i]!.kill(),
+    failOver: () => client.call("SENTINEL", "FAILOVER", MASTER_NAME),
     failedOver: () =>
       until(
         async () => Number((await told("GET-MASTER-ADDR-BY-NAME"))[1]) === replica.port,

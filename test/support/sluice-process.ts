@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Readiness } from "../../core/admin/readiness.ts";
-import type { BacklogConfig, Config } from "../../core/config/config.ts";
+import type { BacklogConfig, Config, RedisLogConfig, SinkConfig } from "../../core/config/config.ts";
 import type { TestCluster } from "./cluster.ts";
 import { isDrained, LIST } from "./gateway.ts";
 import { guard } from "./guard.ts";
@@ -22,23 +22,31 @@ export interface WithTestSinks {
   stopMs?: number;
   backlog?: BacklogConfig;
   cluster?: boolean;
+  /** More of how Redis is reached. */
+  storage?: Partial<RedisLogConfig>;
+  /** Further sinks, as a configuration gives them. */
+  loaded?: readonly SinkConfig[];
+  /** Variables of the process. */
+  env?: { [name: string]: string };
 }
 
 /** A real process with the sinks of test/sinks, which no lock names: the configuration is given as it is after loading. */
 export async function startSluiceWith(
   redis: { host: string; port: number },
   sinks: { [name: string]: TestSink },
-  { folder, delivery, stopMs = 5000, backlog, cluster = false }: WithTestSinks,
+  { folder, delivery, stopMs = 5000, backlog, cluster = false, storage, loaded = [], env }: WithTestSinks,
 ): Promise<SluiceProcess> {
+  const base = testConfig(folder, sinks, { leaseMs: LEASE_MS, ...delivery });
   const config: Config = {
-    ...testConfig(folder, sinks, { leaseMs: LEASE_MS, ...delivery }),
-    log: redisLogConfig(redis, { cluster, ...(backlog && { backlog }) }),
+    ...base,
+    sinks: [...base.sinks, ...loaded],
+    log: redisLogConfig(redis, { cluster, ...(backlog && { backlog }), ...storage }),
     health: { host: "127.0.0.1", port: await freePort(), endpoint: "health" },
     stopMs,
   };
   const file = join(folder, `config-${config.health.port}.json`);
   writeFileSync(file, JSON.stringify(config));
-  return new SluiceProcess([WITH_TEST_SINKS, file], folder, config.health.port, file);
+  return new SluiceProcess([WITH_TEST_SINKS, file], folder, config.health.port, file, env);
 }
 
 export interface Ended {
@@ -60,12 +68,18 @@ export class SluiceProcess {
   readonly #child: ChildProcess;
   readonly #port: number;
 
-  constructor(args: readonly string[], folder: string, port: number, file: string) {
+  constructor(
+    args: readonly string[],
+    folder: string,
+    port: number,
+    file: string,
+    more: { [name: string]: string } = {},
+  ) {
     this.folder = folder;
     this.file = file;
     this.#port = port;
     // No variable of the machine's may configure it.
-    const env = { PATH: process.env.PATH, SLUICE_RUN_DIR: join(folder, "run") };
+    const env = { PATH: process.env.PATH, SLUICE_RUN_DIR: join(folder, "run"), ...more };
     this.#child = spawn(process.execPath, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
     const unguard = guard(this.#child.pid!);
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {

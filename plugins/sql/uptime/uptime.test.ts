@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeUptime } from "@sluice/sdk/record";
 import { type OpenSink, open, type TestRecord } from "@sluice/sdk/testing";
-import Sqlite from "better-sqlite3";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startMariadb } from "../../../test/support/mariadb.ts";
 import { startPostgres } from "../../../test/support/postgres.ts";
@@ -37,10 +37,9 @@ const PLACES: { [name: string]: () => Promise<Place> } = {
     return {
       settings: { type: "sqlite", connection_string: file },
       async query(sql) {
-        const database = new Sqlite(file);
+        const database = new DatabaseSync(file, { timeout: 5000 });
         try {
-          const statement = database.prepare(sql);
-          return statement.reader ? (statement.all() as Row[]) : [void statement.run()].flatMap(() => []);
+          return database.prepare(sql).all();
         } finally {
           database.close();
         }

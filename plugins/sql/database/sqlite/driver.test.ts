@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -43,4 +43,38 @@ test("some that write without a pause all get their turn", async () => {
   };
   await Promise.all(all.map(write));
   expect((await all[0]!.query("SELECT COUNT(*) AS n FROM t")).rows).toEqual([{ n: 150 }]);
+});
+
+test.each([
+  [
+    "a value that is no integer of 64 bits",
+    "refused",
+    (one: SqliteConnection) => one.query("INSERT INTO t VALUES (?)", [2n ** 63n]),
+  ],
+  ["a row that a constraint forbids", "refused", (one: SqliteConnection) => one.query("INSERT INTO t VALUES (1), (1)")],
+  ["a table that is gone", "retryable", (one: SqliteConnection) => one.query("SELECT * FROM gone")],
+  [
+    "a connection that was given up",
+    "retryable",
+    (one: SqliteConnection) => {
+      one.cancel();
+      return one.query("SELECT 1");
+    },
+  ],
+])("%s: %s", async (_, fault, work) => {
+  const [connection] = await connections(1);
+  await connection!.query("CREATE TABLE t (n integer UNIQUE)");
+  const error = await work(connection!).catch((thrown: unknown) => thrown);
+  expect(sqliteDriver("").fault(error)).toBe(fault);
+});
+
+test("what is no database, or cannot be opened, is the configuration's fault", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-sqlite-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, "text"), "this is no database, and long enough to be looked at".repeat(20));
+  for (const file of ["text", join("missing", "a.db")]) {
+    const driver = sqliteDriver(join(folder, file));
+    const error = await driver.connect().catch((thrown: unknown) => thrown);
+    expect(driver.fault(error), file).toBe("fatal");
+  }
 });

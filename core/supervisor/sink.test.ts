@@ -228,7 +228,7 @@ test("a gatherer's dead letter is stored before its chunk is done: a watermark m
   const [seq] = actor.held.keys();
   list.steal("1");
   await vi.advanceTimersByTimeAsync(LEASE_MS / 4);
-  actor.settle([seq!], [{ seq: seq!, part: 0, index: 4, reason: "refused" }]);
+  actor.settle([seq!], [{ seq: seq!, index: 4, reason: "refused" }]);
   await vi.advanceTimersByTimeAsync(50);
   expect([...list.chunks.get("1")!.letters]).toEqual([2, 4]);
   expect(house.sink.empty).toBe(true);

@@ -145,7 +145,7 @@ function sendPiece(socket: Socket, { part: lent, ...piece }: SentPiece): void {
   const end = offsets.at(-1) ?? 0;
   const shift = offsets.byteLength - start;
   for (let i = 0; i < offsets.length; i++) offsets[i]! += shift;
-  const part = { ...lent, slab: null, at: 0 };
+  const part = { ...lent, slab: null, at: 0, slots: null };
   writeFrame(socket, { t: "batch", ...piece, part, keep: null }, [
     new Uint8Array(offsets.buffer),
     new Uint8Array(slab, start, end - start),

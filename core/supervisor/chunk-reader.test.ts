@@ -1,3 +1,4 @@
+import { sharedSlotBytes } from "@sluice/sdk/record";
 import { expect, test } from "vitest";
 import type { ChunkRef, ListLog, ReadResult } from "../log/log.ts";
 import { ChunkReader, type Loaded } from "./chunk-reader.ts";
@@ -64,6 +65,21 @@ test("memory in use is never given to another chunk", async () => {
     reader.unpin(other);
   }
   expect(pool.bytes).toBeLessThan(48 * 2 ** 20);
+});
+
+test("slots are shared behind the records, where several sinks read them and there is room", async () => {
+  const pool = new SlabPool();
+  const at = 100 * 100;
+  const list = { ...listOf(100, { read: async () => ({ to: 100, at, bytes: at }) }), wire: "msgpack" as const };
+  const several = new ChunkReader(pool, 2 ** 28, () => 2);
+  const { slab, slots } = loaded(await several.load(list as typeof list & ListLog, chunk("c", 100), 0));
+  expect(slots).toBe(at + 8 * 100);
+  expect(slots! + sharedSlotBytes(100, "msgpack")).toBeLessThanOrEqual(slab.byteLength);
+  const single = new ChunkReader(pool, 2 ** 28, () => 1);
+  expect(loaded(await single.load(list as typeof list & ListLog, chunk("c", 100), 0)).slots).toBeNull();
+  const end = slab.byteLength - 8 * 100;
+  const full = { ...list, read: async () => ({ to: 100, at: end, bytes: end }) };
+  expect(loaded(await several.load(full as typeof list & ListLog, chunk("full", 100), 0)).slots).toBeNull();
 });
 
 test("a record larger than any slab gets one of its own; one too large is not read", async () => {

@@ -1,3 +1,5 @@
+import type { Wire } from "@sluice/sdk";
+import { resetSharedSlots, sharedSlotBytes } from "@sluice/sdk/record";
 import type { ChunkRef, ListLog } from "../log/log.ts";
 import type { SlabPool } from "./slabs.ts";
 
@@ -10,6 +12,8 @@ export interface Loaded {
   readonly slab: SharedArrayBuffer;
   readonly at: number;
   readonly bytes: number;
+  /** Byte where the slots of all its records are shared; null: nowhere. */
+  readonly slots: number | null;
   pins: number;
   /** How often it was asked for. */
   uses: number;
@@ -76,7 +80,9 @@ export class ChunkReader {
 
   async #read(list: ListLog, ref: ChunkRef, from: number): Promise<LoadResult> {
     const mean = this.#meanBytes.get(list) ?? FIRST_GUESS_BYTES;
-    const hoped = (ref.records - from) * (mean * SPARE + OVERHEAD_A_RECORD);
+    const records = ref.records - from;
+    const shares = this.#readers(list) > 1;
+    const hoped = records * (mean * SPARE + OVERHEAD_A_RECORD) + (shares ? sharedSlotBytes(records, list.wire) : 0);
     let slab = this.#pool.take(hoped);
     try {
       let result = await list.read(ref, from, slab);
@@ -91,7 +97,8 @@ export class ChunkReader {
       if ("need" in result) return this.#give(slab, "too large");
       this.#meanBytes.set(list, mean * 0.8 + (result.bytes / (result.to - from)) * 0.2);
       // Pinned from the start: it could be evicted before the caller sees it.
-      const loaded = { list, chunk: ref.chunk, from, slab, pins: 1, uses: 1, ...result };
+      const slots = shares ? slotsBehind(slab, result.at, result.to - from, list.wire) : null;
+      const loaded = { list, chunk: ref.chunk, from, slab, pins: 1, uses: 1, slots, ...result };
       const pages = this.#loaded.get(ref.chunk);
       if (pages) pages.push(loaded);
       else this.#loaded.set(ref.chunk, [loaded]);
@@ -131,4 +138,13 @@ export class ChunkReader {
     this.#unpinnedBytes -= page.slab.byteLength;
     this.#pool.give(page.slab);
   }
+}
+
+/** Where the slots of so many records lie, whose offsets are at `at`; null: the slab has no room for them. */
+function slotsBehind(slab: SharedArrayBuffer, at: number, records: number, wire: Wire): number | null {
+  const bytes = sharedSlotBytes(records, wire);
+  const slots = at + 8 * records;
+  if (bytes === 0 || slots + bytes > slab.byteLength) return null;
+  resetSharedSlots(slab, slots);
+  return slots;
 }

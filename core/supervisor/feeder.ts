@@ -159,6 +159,7 @@ export class Feeder {
       {
         slab: loaded.slab,
         at: loaded.at + 8 * (from - loaded.from),
+        slots: from === loaded.from && to === loaded.to ? loaded.slots : null,
         count: to - from,
         wire: holding.list.wire,
         chunk,

@@ -19,6 +19,7 @@ export { compilePrepare, type PreparedRows, type PrepareRows } from "./prepare.t
 export * from "./reader.ts";
 export { createScanner, type Scanner } from "./scanner.ts";
 export { BatchEnded, BatchScope } from "./scope.ts";
+export { resetSharedSlots, type SharedSlots, sharedSlotBytes } from "./shared-slots.ts";
 export { type Page, RecordTable, type Unreadable } from "./table.ts";
 export { fraction, GoTime, goYear, offsetText, ZERO_SECONDS } from "./time.ts";
 export type { AnalyticsRecord, UptimeRecord } from "./types.ts";

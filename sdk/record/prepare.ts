@@ -32,6 +32,7 @@ export function compilePrepare(rules: Prepare, kind: Kind): PrepareRows {
   const steps = analytics ? edits(rules, names) : [];
 
   const prepare = (table: RecordTable, unreadable: readonly Unreadable[]): PreparedRows => {
+    if (steps.length > 0) table.detach();
     const rows = new Uint32Array(table.count);
     let kept = 0;
     let bad = 0;

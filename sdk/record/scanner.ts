@@ -2,6 +2,7 @@ import { analyticsSchema, type Schema, uptimeSchema } from "./fields.ts";
 import { MsgpackScanner, type Trace } from "./scan-msgpack.ts";
 import { ProtobufScanner } from "./scan-protobuf.ts";
 import { compileShape, type ShapeScan } from "./shape.ts";
+import { claimSlots, publishSlots } from "./shared-slots.ts";
 import { type Page, RecordTable, type Unreadable } from "./table.ts";
 
 export interface Scanner {
@@ -18,7 +19,11 @@ export function createScanner(options: { generate?: boolean } = {}): Scanner {
   const protobuf = new ProtobufScanner();
   return {
     scan(page) {
-      const table = new RecordTable(page, page.wire === "uptime" ? uptimeSchema : analyticsSchema, free);
+      const schema = page.wire === "uptime" ? uptimeSchema : analyticsSchema;
+      const claim = page.shared ? claimSlots(page.shared) : "own";
+      const table = new RecordTable(page, schema, free, claim === "own" ? null : page.shared!.subarray(1));
+      if (claim === "take") return { table, unreadable: [] };
+      if (claim === "scan") table.slots.fill(0);
       const unreadable: Unreadable[] = [];
       if (table.protobuf) {
         for (let row = 0; row < table.count; row++) {
@@ -27,6 +32,8 @@ export function createScanner(options: { generate?: boolean } = {}): Scanner {
           unreadable.push({ row, reason: protobuf.reason(table.start(row)) });
         }
       } else (page.wire === "uptime" ? uptime : analytics).scan(table, unreadable);
+      // Why a record cannot be read is not shared: then each finds out for itself.
+      if (claim === "scan" && unreadable.length === 0) publishSlots(page.shared!);
       return { table, unreadable };
     },
   };

@@ -1,4 +1,5 @@
 import type { Schema } from "./fields.ts";
+import type { SharedSlots } from "./shared-slots.ts";
 import type { Wire } from "./types.ts";
 import { localZone, type Zone } from "./zone.ts";
 
@@ -10,6 +11,8 @@ export interface Page {
   readonly offsets: Uint32Array;
   readonly count: number;
   readonly wire: Wire;
+  /** Of these records, in the same slab. */
+  readonly shared?: SharedSlots | null;
 }
 
 /** A record that no scanner can read. */
@@ -36,11 +39,14 @@ export class RecordTable {
   readonly protobuf: boolean;
   slots: Uint32Array;
   edits: Buffer = NOTHING;
+  /** Whether the slots are this table's alone. */
+  private own: boolean;
   private editsEnd = 0;
   private local: Zone | null = null;
   private readonly free: Uint32Array[];
 
-  constructor(page: Page, schema: Schema, free: Uint32Array[]) {
+  /** `slots`: null, to take memory of its own. */
+  constructor(page: Page, schema: Schema, free: Uint32Array[], slots: Uint32Array | null = null) {
     this.schema = schema;
     this.bytes = page.bytes;
     this.offsets = page.offsets;
@@ -49,7 +55,8 @@ export class RecordTable {
     this.protobuf = page.wire === "protobuf";
     this.stride = schema.stride;
     this.free = free;
-    this.slots = take(free, page.count, schema.stride);
+    this.own = slots === null;
+    this.slots = slots ?? take(free, page.count, schema.stride);
   }
 
   /** The process's zone, asked for once: reading the environment is slow. */
@@ -68,6 +75,15 @@ export class RecordTable {
 
   clear(row: number): void {
     this.slots.fill(0, row * this.stride, (row + 1) * this.stride);
+  }
+
+  /** Before an edit: others read slots that are shared. */
+  detach(): void {
+    if (this.own) return;
+    const slots = take(this.free, this.count, this.stride);
+    slots.set(this.slots);
+    this.slots = slots;
+    this.own = true;
   }
 
   /** Room for edited bytes; returns where it begins in `edits`. */
@@ -90,7 +106,7 @@ export class RecordTable {
   /** Gives the memory of the slots back. The table must not be used afterwards. */
   release(): void {
     if (this.slots === RELEASED) return;
-    if (this.free.length < 8) this.free.push(this.slots);
+    if (this.own && this.free.length < 8) this.free.push(this.slots);
     this.slots = RELEASED;
     this.edits = NOTHING;
   }

@@ -67,7 +67,7 @@ class Thread {
     const records = Array.from({ length: to - from }, (_, i) => ({ path: `/${from + i}` }));
     const { slab, at, count } = slabOf(records, "msgpack");
     this.slabs.set(seq, slab);
-    const part = { slab, at, count, wire: "msgpack" as const, chunk, from, to, redelivered: false };
+    const part = { slab, at, slots: null, count, wire: "msgpack" as const, chunk, from, to, redelivered: false };
     const all = this.said.filter(({ t }) => t === "returned").length;
     this.#runtime.receive({ t: "batch", seq, part, alone, heard: heard ?? all, keep: null });
     await this.clock.advance(0);

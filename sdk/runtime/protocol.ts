@@ -126,6 +126,8 @@ export interface WirePart {
   /** The memory itself, or the number of one that the thread keeps. */
   slab: SharedArrayBuffer | number;
   at: number;
+  /** Byte of the slab where the slots of these records are shared (sdk/record/shared-slots.ts); null: nowhere. */
+  slots: number | null;
   count: number;
   wire: Wire;
   chunk: string;

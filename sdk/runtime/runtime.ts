@@ -1,4 +1,4 @@
-import { compilePrepare, createScanner, type PrepareRows } from "../record/index.ts";
+import { compilePrepare, createScanner, type PrepareRows, sharedSlotBytes } from "../record/index.ts";
 import type { Kind } from "../record/types.ts";
 import type { TSchema } from "../schema/index.ts";
 import type { BatchShape, CloseReason, Gatherer, GatherShape, SinkDefinition, Writer } from "../sink/definition.ts";
@@ -245,7 +245,11 @@ export class Runtime implements Host {
     }
     const offsets = new Uint32Array(bytes.buffer, wire.at, wire.count * 2);
     const start = this.meter.on ? performance.now() : 0;
-    const { table, unreadable } = this.#scanner.scan({ bytes, offsets, count: wire.count, wire: wire.wire });
+    const shared =
+      wire.slots === null
+        ? null
+        : new Uint32Array(bytes.buffer, wire.slots, sharedSlotBytes(wire.count, wire.wire) / 4);
+    const { table, unreadable } = this.#scanner.scan({ bytes, offsets, count: wire.count, wire: wire.wire, shared });
     const part = { chunk: wire.chunk, from: wire.from, to: wire.to, redelivered: wire.redelivered };
     const scanned = this.meter.on ? performance.now() : 0;
     const prepared = this.#prepare!(table, unreadable);

@@ -240,7 +240,7 @@ export class OpenSink {
     const seq = ++this.#seq;
     this.#chunks.set(seq, chunk);
     const { slab, at, count, wire, name, from, redelivered } = chunk;
-    const part = { slab, at, count, wire, chunk: name, from, to: from + count, redelivered };
+    const part = { slab, at, slots: null, count, wire, chunk: name, from, to: from + count, redelivered };
     this.#runtime.receive({ t: "batch", seq, part, alone: false, heard: this.#returns, keep: null });
   }
 

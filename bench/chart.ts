@@ -1,7 +1,7 @@
 import { escaped } from "./page.ts";
 
-const WIDTH = 1000;
-const HEIGHT = 170;
+export const WIDTH = 1000;
+export const HEIGHT = 170;
 const LEFT = 60;
 const RIGHT = 30;
 const FOOT = 18;
@@ -20,7 +20,20 @@ export interface Chart {
 }
 
 /** A section of a page, with the chart as inline SVG. */
-export function chart({ title, unit, series, marks = [] }: Chart): string {
+export function chart(one: Chart): string {
+  const { series } = one;
+  const key = series.map(({ name }, i) => `<span class="s${i}">● ${escaped(name)}</span>`).join(" ");
+  const heading = headingOf(one);
+  return `<section><h2>${heading}</h2>${series.length > 1 ? `<p class="key">${key}</p>` : ""}
+<svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${heading}">${plot(one)}</svg></section>`;
+}
+
+export function headingOf({ title, unit }: Chart): string {
+  return escaped(unit === undefined ? title : `${title}, ${unit}`);
+}
+
+/** Lines, grid and marks, in SVG of WIDTH by HEIGHT. */
+export function plot({ series, marks = [] }: Chart): string {
   const all = series.flatMap(({ points }) => points);
   const end = Math.max(1, ...all.map(([at]) => at));
   const top = ceiling(all.reduce((most, [, value]) => Math.max(most, value), 0));
@@ -42,10 +55,7 @@ export function chart({ title, unit, series, marks = [] }: Chart): string {
     const corners = points.map(([at, value]) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`);
     return `<polyline class="s${i}" points="${corners.join(" ")}"/>`;
   });
-  const key = series.map(({ name }, i) => `<span class="s${i}">● ${escaped(name)}</span>`).join(" ");
-  const heading = escaped(unit === undefined ? title : `${title}, ${unit}`);
-  return `<section><h2>${heading}</h2>${series.length > 1 ? `<p class="key">${key}</p>` : ""}
-<svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${heading}">${[...grid, ...times, ...faults, ...lines].join("")}</svg></section>`;
+  return [...grid, ...times, ...faults, ...lines].join("");
 }
 
 /** The least of 1, 2, 4, 5 or 10 times a power of ten that is not below it. */

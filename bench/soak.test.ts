@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { ceiling, chart } from "./chart.ts";
 import { faultsOf } from "./soak/faults.ts";
+import { picture } from "./soak/picture.ts";
+import { resumed } from "./soak/resumed.ts";
 import { type Arrival, broken, flatness } from "./soak/verdict.ts";
 
 /** A third of the samples each. */
@@ -49,6 +51,29 @@ test("a seed draws the same faults again, each kind, one at a time, and none nea
   for (const [i, { at, seconds }] of faults.entries()) {
     expect(at + seconds).toBeLessThan(faults[i + 1]?.at ?? 1800);
   }
+});
+
+test("a sink has resumed when it delivers after its back end was back, also one that was replaced and counts anew", () => {
+  const seen = (...counts: number[]) => counts.map((delivered, i) => ({ at: i * 5, sinks: { sql: { delivered } } }));
+  const faults = [
+    { kind: "postgres", at: 11, seconds: 7 },
+    { kind: "cut", at: 30, seconds: 0 },
+    { kind: "postgres", at: 41, seconds: 1 },
+  ] as const;
+  expect(resumed(seen(0, 10, 20, 20, 20, 20, 50, 60, 70), faults, "sql")).toEqual([12]);
+  expect(resumed(seen(0, 10, 20, 20, 3, 4, 5, 6, 7, 8), faults, "sql")).toEqual([2, 3]);
+});
+
+test("a picture stands alone: charts one below the other, each with its title and the names of its lines", () => {
+  const one = {
+    title: "Memory",
+    unit: "MB",
+    series: ["a&b", "c"].map((name) => ({ name, points: [[0, 1] as const] })),
+  };
+  const svg = picture("so <long>", [one, { ...one, title: "Other" }]);
+  expect(svg).toMatch(/^<svg [^>]*xmlns=[^>]*aria-label="so &lt;long&gt;"/);
+  for (const text of ["Memory, MB", "Other, MB", "● a&amp;b", "● c"]) expect(svg).toContain(`>${text}</text>`);
+  expect(svg).not.toMatch(/NaN|undefined/);
 });
 
 test("a chart begins at 0, ends at a round number, marks what happened and takes names for text", () => {

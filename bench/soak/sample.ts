@@ -5,11 +5,15 @@ import { bySink, sum } from "../exposition.ts";
 import { memoryOf, statusOf } from "../process.ts";
 import type { Stage } from "./stage.ts";
 
+const MiB = 2 ** 20;
+
 /** How the pump is at one moment. */
 export interface Sample {
   /** Seconds since the start. */
   at: number;
   memoryMb: number;
+  /** Of it: JavaScript in use by the supervisor, by all sinks' threads, and shared memory for records. */
+  parts: { supervisorMb: number; sinksMb: number; slabsMb: number };
   handles: number;
   threads: number;
   /** CPU used until now, seconds. */
@@ -36,6 +40,7 @@ export interface SinkSample {
 export async function sample(sluice: SluiceProcess, { redis }: Stage, at: number, pushed: number): Promise<Sample> {
   const [text, info] = await Promise.all([sluice.metrics(), redis.client.info("memory")]);
   const of = (metric: string) => bySink(text, metric);
+  const mb = (metric: string) => sum(text, metric) / MiB;
   const [lag, retries, again] = [
     of("sluice_sink_lag_records"),
     of("sluice_sink_retries_total"),
@@ -48,11 +53,16 @@ export async function sample(sluice: SluiceProcess, { redis }: Stage, at: number
   return {
     at,
     memoryMb: memoryOf(sluice.pid, "VmRSS"),
+    parts: {
+      supervisorMb: mb("nodejs_heap_size_used_bytes"),
+      sinksMb: mb("sluice_actor_heap_bytes"),
+      slabsMb: mb("sluice_slab_bytes"),
+    },
     handles: readdirSync(`/proc/${sluice.pid}/fd`).length,
     threads: statusOf(sluice.pid, "Threads"),
     cpuSeconds: cpuOf([sluice]),
     loopMs: sum(text, "nodejs_eventloop_lag_p99_seconds") * 1000,
-    redisMb: Number(/^used_memory:(\d+)/m.exec(info)?.[1]) / (1 << 20),
+    redisMb: Number(/^used_memory:(\d+)/m.exec(info)?.[1]) / MiB,
     pushed,
     live: sum(text, "sluice_live_records"),
     sinks: Object.fromEntries(sinks),

@@ -1,4 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
+import Sqlite from "better-sqlite3";
 
 /** Answers from the tables that the sinks `sql` and `sql_aggregate` fill; each list holds at most five, the foremost first. */
 export interface Analytics {
@@ -30,24 +30,18 @@ interface ApiRow {
   errors: number;
 }
 
-/** Another one may write just now. */
-const PATIENCE_MS = 5000;
-
-/**
- * Asks a file of SQLite. Synchronous: it runs in the pool. Throws where the file or a table is not there. The sinks that write the file in
- * this process use Node's copy of SQLite too: with two, one that closes the file would free the other's locks.
- */
+/** Asks a file of SQLite. Synchronous: it runs in the pool. Throws where the file or a table is not there. */
 export function analyticsOf(file: string): Analytics {
-  const database = new DatabaseSync(file, { readOnly: true, timeout: PATIENCE_MS });
+  const database = new Sqlite(file, { readonly: true, fileMustExist: true });
   try {
-    const apis = (database.prepare(APIS).all() as unknown as ApiRow[]).map(({ name, id, hits, errors }) => {
+    const apis = (database.prepare(APIS).all() as ApiRow[]).map(({ name, id, hits, errors }) => {
       return { api: name || id, hits, errors, rate: hits === 0 ? 0 : errors / hits };
     });
     const all = apis.reduce((sum, { hits }) => sum + hits, 0);
     return {
       busiest: first(apis, ({ hits }) => hits).map(({ api, hits }) => ({ api, hits, share: hits / all })),
       failing: first(apis, ({ rate }) => rate),
-      slowest: database.prepare(SLOWEST).all() as unknown as Analytics["slowest"],
+      slowest: database.prepare(SLOWEST).all() as Analytics["slowest"],
     };
   } finally {
     database.close();

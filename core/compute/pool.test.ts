@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { analyticsSchema, createScanner, textOf } from "@sluice/sdk/record";
 import { NO_PREPARATION } from "@sluice/sdk/testing";
+import Sqlite from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BatchRequest } from "../demo/batch.ts";
 import { generateBatch } from "../demo/generate.ts";
@@ -75,7 +75,7 @@ test("records by their fields: as they are, as a sink gets them, and without wha
 
 describe("answers from a file of SQLite", () => {
   const file = join(mkdtempSync(join(tmpdir(), "sluice-pool-")), "analytics.db");
-  const database = new DatabaseSync(file);
+  const database = new Sqlite(file);
   beforeAll(() => {
     database.exec("CREATE TABLE tyk_analytics (path text, requesttime integer)");
     database.exec(

@@ -1,17 +1,14 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import type { RecordInput } from "@sluice/sdk/record";
 import type { ConformanceFile, FarEnd, Subject } from "@sluice/sdk/testing";
+import Sqlite from "better-sqlite3";
 
 interface Counted {
   path: string;
   times: number;
 }
-
-/** Another one may write just now. */
-const PATIENCE_MS = 5000;
 
 /** A sink on a SQLite file, of which this query tells how often each record is there. */
 function onSqlite(query: string, { busy = false, ...more }: Partial<Subject> & { busy?: boolean } = {}): () => Subject {
@@ -22,9 +19,9 @@ function onSqlite(query: string, { busy = false, ...more }: Partial<Subject> & {
       config: { type: "sqlite", connection_string: file },
       readBack() {
         if (!existsSync(file)) return [];
-        const database = new DatabaseSync(file, { timeout: PATIENCE_MS });
+        const database = new Sqlite(file);
         try {
-          const rows = database.prepare(query).all() as unknown as Counted[];
+          const rows = database.prepare<[], Counted>(query).all();
           return rows.flatMap(({ path, times }) => new Array<string>(times).fill(path));
         } finally {
           database.close();
@@ -39,14 +36,14 @@ function onSqlite(query: string, { busy = false, ...more }: Partial<Subject> & {
 
 /** Busy while somebody else has the file to himself. */
 function lockable(file: string): FarEnd {
-  let other: DatabaseSync | null = null;
+  let other: Sqlite.Database | null = null;
   return {
     up() {
       other?.close();
       other = null;
     },
     throttling() {
-      other = new DatabaseSync(file, { timeout: PATIENCE_MS });
+      other = new Sqlite(file);
       other.exec("BEGIN EXCLUSIVE");
     },
   };

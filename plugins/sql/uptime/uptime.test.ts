@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeUptime } from "@sluice/sdk/record";
 import { type OpenSink, open, type TestRecord } from "@sluice/sdk/testing";
+import Sqlite from "better-sqlite3";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startMariadb } from "../../../test/support/mariadb.ts";
 import { startPostgres } from "../../../test/support/postgres.ts";
@@ -37,9 +37,10 @@ const PLACES: { [name: string]: () => Promise<Place> } = {
     return {
       settings: { type: "sqlite", connection_string: file },
       async query(sql) {
-        const database = new DatabaseSync(file, { timeout: 5000 });
+        const database = new Sqlite(file);
         try {
-          return database.prepare(sql).all();
+          const statement = database.prepare(sql);
+          return statement.reader ? (statement.all() as Row[]) : [void statement.run()].flatMap(() => []);
         } finally {
           database.close();
         }

@@ -1,5 +1,5 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import Sqlite from "better-sqlite3";
 import type { Result, Row, Value } from "../database.ts";
 import type { Connection, Driver, Fault } from "../driver.ts";
 import { sqliteDialect } from "./dialect.ts";
@@ -12,22 +12,18 @@ const BLOCK_MS = 20;
 /** Often enough to begin between two transactions of one that writes without a pause. */
 const LOOK_MS = 3;
 
-/** By primary result code: https://www.sqlite.org/rescode.html */
-const BUSY = 5;
-const REFUSED: readonly number[] = [18, 19, 20, 25];
-const FATAL: readonly number[] = [3, 14, 23, 26];
-
-/** 0: it is not SQLite's. */
-function resultCode(error: unknown): number {
-  return ((error as { errcode?: number } | undefined)?.errcode ?? 0) & 0xff;
-}
+/** By result code: https://www.sqlite.org/rescode.html */
+const FAULTS: readonly (readonly [code: RegExp, fault: Fault])[] = [
+  [/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/, "refused"],
+  [/^SQLITE_(CANTOPEN|NOTADB|AUTH|PERM)/, "fatal"],
+];
 
 function sqliteFault(error: unknown): Fault {
-  const result = resultCode(error);
-  // An integer of more than 64 bits.
-  const unfit = (error as { code?: string } | undefined)?.code === "ERR_INVALID_ARG_VALUE";
-  if (unfit || REFUSED.includes(result)) return "refused";
-  return FATAL.includes(result) ? "fatal" : "retryable";
+  // The addon's own: an integer of more than 64 bits, a folder that is not there.
+  if (error instanceof RangeError) return "refused";
+  if (error instanceof TypeError && error.message.includes("directory does not exist")) return "fatal";
+  const { code = "" } = (error ?? {}) as { code?: string };
+  return FAULTS.find(([pattern]) => pattern.test(code))?.[1] ?? "retryable";
 }
 
 /** Tries until no other connection is in the way, without holding up the thread. */
@@ -37,27 +33,23 @@ async function patiently<T>(run: () => T): Promise<T> {
     try {
       return run();
     } catch (error) {
-      if (resultCode(error) !== BUSY || performance.now() > end) throw error;
+      if (!/^SQLITE_BUSY/.test((error as { code?: string }).code ?? "") || performance.now() > end) throw error;
     }
     await sleep(LOOK_MS);
   }
 }
 
-/**
- * Node's own SQLite: binding values, which is most of what a row costs, takes it three quarters of what it takes an addon. All who open
- * such a file in this process must use the same copy: one that closes it frees the locks that another one holds
- * (https://www.sqlite.org/howtocorrupt.html#multiple_copies_of_sqlite_linked_into_the_same_application).
- */
 export class SqliteConnection implements Connection {
-  readonly database: DatabaseSync;
+  readonly database: Sqlite.Database;
   usable = true;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Map<string, Sqlite.Statement>();
 
   constructor(file: string) {
-    this.database = new DatabaseSync(file, { timeout: BLOCK_MS });
+    this.database = new Sqlite(file, { timeout: BLOCK_MS });
     try {
+      this.database.pragma("journal_mode = WAL");
       // With WAL this loses no commit when the process dies; the last ones only when the machine does.
-      this.database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+      this.database.pragma("synchronous = FULL");
     } catch (error) {
       this.database.close();
       throw error;
@@ -65,7 +57,7 @@ export class SqliteConnection implements Connection {
   }
 
   /** Prepared once. */
-  statement(sql: string): StatementSync {
+  statement(sql: string): Sqlite.Statement {
     let statement = this.#statements.get(sql);
     if (!statement) {
       statement = this.database.prepare(sql);
@@ -79,8 +71,8 @@ export class SqliteConnection implements Connection {
     const bound = values.map((value) => (typeof value === "boolean" ? Number(value) : value));
     return patiently(() => {
       const statement = this.statement(sql);
-      if (statement.columns().length > 0) return { rows: statement.all(...bound) as Row[], changed: 0 };
-      return { rows: [], changed: Number(statement.run(...bound).changes) };
+      if (statement.reader) return { rows: statement.all(bound) as Row[], changed: 0 };
+      return { rows: [], changed: statement.run(bound).changes };
     });
   }
 
@@ -93,12 +85,12 @@ export class SqliteConnection implements Connection {
   }
 
   async rollback(): Promise<void> {
-    if (this.database.isTransaction) this.statement("ROLLBACK").run();
+    if (this.database.inTransaction) this.statement("ROLLBACK").run();
   }
 
   cancel(): void {
     this.usable = false;
-    if (this.database.isOpen) this.database.close();
+    this.database.close();
   }
 
   async close(): Promise<void> {

@@ -13,7 +13,7 @@ export function sqliteLoader(columns: readonly LoadColumn[]): Loader<SqliteConne
   const names = columns.map(({ name }) => name);
   return async (connection, table, batch, { done }) => {
     const insert = rowInserter(connection, table, names);
-    const outside = !connection.database.isTransaction;
+    const outside = !connection.database.inTransaction;
     if (outside) await connection.begin();
     try {
       for (const row of encoder.rows(batch)) insert(row);

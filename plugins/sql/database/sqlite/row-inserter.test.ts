@@ -18,7 +18,7 @@ test("rows are the same as with every value bound, whatever their empty columns"
   const bound = database.prepare(`INSERT INTO bound VALUES (${NAMES.map(() => "?").join(",")})`);
   const stored = (table: string) => {
     const all = NAMES.flatMap((name) => [name, `typeof(${name})`]).join(",");
-    return database.prepare(`SELECT ${all} FROM ${table} ORDER BY rowid`, { returnArrays: true }).all();
+    return database.prepare(`SELECT ${all} FROM ${table} ORDER BY rowid`).raw().all();
   };
   const row = fc.tuple(...NAMES.map(() => value));
   fc.assert(

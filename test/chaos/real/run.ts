@@ -1,7 +1,13 @@
 import type { Outcome } from "../level.ts";
 import { Deployment } from "./deployment.ts";
-import type { Plan } from "./plan.ts";
+import { type Plan, TEST_SINKS } from "./plan.ts";
 import { verdictOn } from "./verdict.ts";
+
+/** What it has beside one Redis and test sinks. */
+function place({ redis, sinks }: Plan): string {
+  const more = sinks.filter((name) => !TEST_SINKS.some((own) => own === name));
+  return [redis, ...more].join(" with ");
+}
 
 /** Runs a plan to its end, then all to rest. `only`: with these events alone. */
 export async function run(plan: Plan, only: readonly number[] | null): Promise<Outcome> {
@@ -29,8 +35,8 @@ export async function run(plan: Plan, only: readonly number[] | null): Promise<O
   return {
     wrong,
     history,
-    summary: `${deployment.pushed} records, ${plan.instances.length} instances, ${faults.join(", ")}: ${repeated} deliveries repeated, ${seconds} s`,
-    records: deployment.pushed,
+    summary: `${deployment.pusher.given} records, ${plan.instances.length} instances, ${place(plan)}, ${faults.join(", ")}: ${repeated} deliveries repeated, ${seconds} s`,
+    records: deployment.pusher.given,
     repeated,
   };
 }

@@ -23,13 +23,18 @@ export interface Traffic {
   keys?: number;
   /** After so many, the same come again. */
   distinct?: number;
+  /** So many tags a record, of twice as many that there are; without it up to three, of five. */
+  tags?: number;
 }
 
 /**
  * Makes records of about 1.1 kB as a gateway pushes them: msgpack, all fields, of 20 organisations, 200 APIs and `keys` keys.
  * The same seed gives the same records, and no two of them are alike. `at`: the record's time, ms since 1970.
  */
-export function recordMaker(seed: number, { routes, keys: keyCount = 5000 }: Traffic = {}): (at?: number) => Buffer {
+export function recordMaker(
+  seed: number,
+  { routes, keys: keyCount = 5000, tags }: Traffic = {},
+): (at?: number) => Buffer {
   const random = createRandom(seed);
   const orgs = Array.from({ length: 20 }, () => random.uuid().slice(0, 24));
   const apis = Array.from({ length: 200 }, () => random.uuid());
@@ -84,7 +89,9 @@ export function recordMaker(seed: number, { routes, keys: keyCount = 5000 }: Tra
         latencyTotal: total,
         latencyUpstream: upstream,
         latencyGateway: total - upstream,
-        tags: TAGS.slice(0, random.below(4)),
+        tags: tags
+          ? Array.from({ length: tags }, (_, i) => `tag-${i}-${random.below(2)}`)
+          : TAGS.slice(0, random.below(4)),
         alias: `client ${random.below(500)}`,
         trackPath: random.below(2) === 1,
         expireAt: at + 604_800_000,

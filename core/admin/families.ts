@@ -16,11 +16,11 @@ export interface Sample {
 }
 
 /** A metric family computed from one snapshot. */
-export interface Family {
+export interface Family<S = Status> {
   name: string;
   help: string;
   type: "counter" | "gauge" | "histogram";
-  samples: (status: Status) => Sample[];
+  samples: (snapshot: S) => Sample[];
 }
 
 const STATES: readonly SinkState[] = [
@@ -56,7 +56,7 @@ const eachActor = (value: (actor: SinkStatus["actors"][number]) => number) => (s
     sink.actors.map((actor) => ({ labels: { sink: sink.name, actor: String(actor.actor) }, value: value(actor) })),
   );
 
-/** Everything of /metrics that is computed from the status; the process's own metrics come from the library. */
+/** Everything of /metrics that is computed from the status. */
 export const FAMILIES: readonly Family[] = [
   {
     name: "sluice_start_time_seconds",

@@ -1,8 +1,9 @@
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type ServerType, serve } from "@hono/node-server";
 
 export interface ListenOptions {
-  fetch: Parameters<typeof serve>[0]["fetch"];
+  answer: RequestListener;
   /** Empty: every address. */
   host: string;
   /** 0: any free port. */
@@ -12,7 +13,7 @@ export interface ListenOptions {
 }
 
 export interface Listener {
-  readonly server: ServerType;
+  readonly server: Server;
   /** Where it listens. */
   readonly port: number;
   /** Ends the server and all connections. */
@@ -31,24 +32,19 @@ const IDLE_MS = 15_000;
 const CONNECTIONS = 256;
 
 /** An HTTP server with limits. Throws what Node throws when it cannot listen. */
-export async function listen({ fetch, host, port, idleMs = IDLE_MS }: ListenOptions): Promise<Listener> {
-  const server = await new Promise<ServerType>((resolve, reject) => {
-    const server = serve({ fetch, port, ...(host === "" ? {} : { hostname: host }), serverOptions: { ...LIMITS } });
-    if ("setTimeout" in server) server.setTimeout(idleMs);
-    server.maxConnections = CONNECTIONS;
-    server.once("error", reject);
-    server.once("listening", () => {
-      server.off("error", reject);
-      resolve(server);
-    });
-  });
+export async function listen({ answer, host, port, idleMs = IDLE_MS }: ListenOptions): Promise<Listener> {
+  const server = createServer(LIMITS, answer);
+  server.setTimeout(idleMs);
+  server.maxConnections = CONNECTIONS;
+  server.listen(port, host === "" ? undefined : host);
+  await once(server, "listening");
   return {
     server,
     port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        if ("closeAllConnections" in server) server.closeAllConnections();
+        server.closeAllConnections();
       }),
   };
 }

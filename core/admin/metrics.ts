@@ -1,39 +1,19 @@
-import { collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
 import type { Status } from "../supervisor/status.ts";
-import { FAMILIES } from "./families.ts";
+import { exposition } from "./exposition.ts";
+import { FAMILIES, type Family } from "./families.ts";
+import { watchProcess } from "./process.ts";
+import { PROCESS_FAMILIES } from "./process-families.ts";
 
-/** The text of /metrics: one snapshot of the status at each scrape, and the metrics of the process. */
-export function createMetrics(status: () => Status, version: string): () => Promise<{ type: string; text: string }> {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  new Gauge({
+/** The text of /metrics: one snapshot of the status, and one of the process, at each scrape. */
+export function createMetrics(status: () => Status, version: string): () => string {
+  const build: Family<unknown> = {
     name: "sluice_build_info",
     help: "Always 1; the label tells the version.",
-    labelNames: ["version"],
-    registers: [registry],
-  }).set({ version }, 1);
-
-  let snapshot: Status;
-  for (const { name, help, type, samples } of FAMILIES) {
-    // The library's own counters can only be counted up; totals that exist already are given through `get`.
-    const metric = {
-      name,
-      help,
-      type,
-      get: async () => ({
-        name,
-        help,
-        type,
-        values: samples(snapshot).map(({ name: metricName, ...sample }) =>
-          metricName === undefined ? sample : { metricName, ...sample },
-        ),
-      }),
-    };
-    registry.registerMetric(metric as unknown as Metric);
-  }
-
-  return async () => {
-    snapshot = status();
-    return { type: registry.contentType, text: await registry.metrics() };
+    type: "gauge",
+    samples: () => [{ labels: { version }, value: 1 }],
   };
+  const ofStatus = exposition<Status>([build, ...FAMILIES]);
+  const ofProcess = exposition(PROCESS_FAMILIES);
+  const look = watchProcess();
+  return () => ofProcess(look()) + ofStatus(status());
 }

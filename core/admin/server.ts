@@ -2,6 +2,7 @@ import type { Logger } from "../logging/logger.ts";
 import type { Status } from "../supervisor/status.ts";
 import { ADMIN_ERROR_CODES, AdminError } from "./errors.ts";
 import { listen } from "./listen.ts";
+import { createMetrics } from "./metrics.ts";
 import { createRoutes } from "./routes.ts";
 
 export interface AdminOptions {
@@ -29,13 +30,15 @@ export interface Admin {
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const { host, port, endpoint, status, version, logger } = options;
   const name = endpoint.replace(/^\/+/, "");
-  const app = createRoutes({ endpoint: name, status, metrics: lazyMetrics(status, version) });
-  app.onError((error, c) => {
-    logger.error("The request failed", { path: c.req.path, error });
-    return c.text("500 internal error\n", 500);
+  let metrics: (() => string) | undefined;
+  const routes = createRoutes({
+    endpoint: name,
+    status,
+    // What it measures of the process costs a little, and nothing until somebody asks.
+    metrics: () => (metrics ??= createMetrics(status, version))(),
+    logger,
   });
-
-  const listener = await listen({ fetch: app.fetch, host, port }).catch((cause: NodeJS.ErrnoException) => {
+  const listener = await listen({ answer: routes, host, port }).catch((cause: NodeJS.ErrnoException) => {
     throw listenError(cause, host, port);
   });
   listener.server.on("error", (error) => logger.error("The health server had an error", { error }));
@@ -57,13 +60,4 @@ function listenError(cause: NodeJS.ErrnoException, host: string, port: number): 
     `The health endpoint cannot listen on ${place}: check health_check_endpoint_port, and that this user may listen there`,
     { cause },
   );
-}
-
-/** The metrics library is loaded at the first scrape: start-up does not wait for it. */
-function lazyMetrics(status: () => Status, version: string): () => Promise<{ type: string; text: string }> {
-  let loading: Promise<() => Promise<{ type: string; text: string }>> | undefined;
-  return async () => {
-    loading ??= import("./metrics.ts").then(({ createMetrics }) => createMetrics(status, version));
-    return (await loading)();
-  };
 }

@@ -1,3 +1,4 @@
+import { getRequestListener } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { type Listener, listen } from "../admin/listen.ts";
@@ -36,14 +37,15 @@ export async function startConsole({ host, port, token, api, logger }: ConsoleOp
     .use(sameOrigin(host))
     .use("/v1/*", bearer(token), bodyLimit({ maxSize: BODY_BYTES, onError: tooLarge }))
     .all("/v1/*", (c) => api(c.req.raw))
-    .get("*", async (c) => answer((await loadPage()).get(c.req.path)))
+    .get("*", async (c) => assetOf((await loadPage()).get(c.req.path)))
     .all("*", (c) => c.text("405 method not allowed\n", 405, { Allow: "GET, HEAD" }))
     .onError((error, c) => {
       if (error instanceof ConsoleError && error.code !== CONSOLE_ERROR_CODES.page) return refused(c, error);
       logger?.error("A request of the console failed", { path: c.req.path, error });
       return c.text(error instanceof ConsoleError ? `${error.message}\n` : "500 internal error\n", 500);
     });
-  const listener: Listener = await listen({ fetch: app.fetch, host, port, idleMs: IDLE_MS }).catch((cause) => {
+  const answer = getRequestListener(app.fetch);
+  const listener: Listener = await listen({ answer, host, port, idleMs: IDLE_MS }).catch((cause) => {
     throw listenError(cause, host, port);
   });
   listener.server.on("error", (error) => logger?.error("The console had an error", { error }));
@@ -56,7 +58,7 @@ export function consoleUrl(host: string, port: number, token: string): string {
   return `http://${name}:${port}/#token=${encodeURIComponent(token)}`;
 }
 
-function answer(asset: Asset | undefined): Response {
+function assetOf(asset: Asset | undefined): Response {
   if (asset === undefined) return new Response("404 page not found\n", { status: 404 });
   return new Response(asset.body, { headers: { "Content-Type": asset.type } });
 }

@@ -170,7 +170,11 @@ describe("dead letters", () => {
     await page.getByLabel("Reason contains").fill("<script>");
     await page.getByRole("button", { name: "Show", exact: true }).first().click();
     await page.getByRole("heading", { name: "4 letters" }).waitFor();
-    await page.getByRole("table", { name: "4 letters" }).getByRole("button", { name: "Show" }).first().click();
+    await page
+      .getByRole("table", { name: "4 letters" })
+      .getByRole("button", { name: "Show the letter" })
+      .first()
+      .click();
     const dialog = page.getByRole("dialog");
     await dialog.getByText("<img src=x onerror=alert(1)>").waitFor();
     expect(await dialog.textContent()).not.toContain("203.0.113.9");
@@ -212,7 +216,7 @@ describe("dead letters", () => {
     await show(page, "#/letters");
     await page.getByRole("heading", { name: "23 letters" }).waitFor();
     const ids = control.letterList.slice(0, 2).map(({ id }) => id);
-    for (const id of ids) await page.getByLabel(`Choose ${id}`).check();
+    for (const id of ids) await page.getByLabel(`Choose the letter ${id}`).check();
     await page.getByRole("button", { name: "Replay the 2 chosen" }).click();
     await page.getByRole("button", { name: "Replay them" }).click();
     await said(page, "2 go to their sinks again.");
@@ -329,7 +333,7 @@ function faint(page: Page): Promise<string[]> {
     const texts = [...document.querySelectorAll("body *")].filter(
       (element) =>
         element.checkVisibility() &&
-        !element.closest(".unseen, .skip, :disabled") &&
+        !element.closest(".unseen, .skip, [aria-disabled=true]") &&
         [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim()),
     );
     return texts.flatMap((element) => {

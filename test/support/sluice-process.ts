@@ -26,6 +26,8 @@ export interface WithTestSinks {
   storage?: Partial<RedisLogConfig>;
   /** Further sinks, as a configuration gives them. */
   loaded?: readonly SinkConfig[];
+  /** More of the configuration. */
+  more?: Partial<Config>;
   /** Variables of the process. */
   env?: { [name: string]: string };
 }
@@ -34,7 +36,7 @@ export interface WithTestSinks {
 export async function startSluiceWith(
   redis: { host: string; port: number },
   sinks: { [name: string]: TestSink },
-  { folder, delivery, stopMs = 5000, backlog, cluster = false, storage, loaded = [], env }: WithTestSinks,
+  { folder, delivery, stopMs = 5000, backlog, cluster = false, storage, loaded = [], more, env }: WithTestSinks,
 ): Promise<SluiceProcess> {
   const base = testConfig(folder, sinks, { leaseMs: LEASE_MS, ...delivery });
   const config: Config = {
@@ -43,6 +45,7 @@ export async function startSluiceWith(
     log: redisLogConfig(redis, { cluster, ...(backlog && { backlog }), ...storage }),
     health: { host: "127.0.0.1", port: await freePort(), endpoint: "health" },
     stopMs,
+    ...more,
   };
   const file = join(folder, `config-${config.health.port}.json`);
   writeFileSync(file, JSON.stringify(config));

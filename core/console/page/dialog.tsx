@@ -37,7 +37,7 @@ export function Confirm({ title, text, verb, danger = false, busy, onConfirm, on
         <button type="button" autofocus onClick={onClose}>
           Cancel
         </button>
-        <button type="button" class={danger ? "danger" : "primary"} disabled={busy} onClick={onConfirm}>
+        <button type="button" class={danger ? "danger" : "primary"} aria-disabled={busy} onClick={onConfirm}>
           {verb}
         </button>
       </div>

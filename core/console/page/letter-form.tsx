@@ -63,10 +63,10 @@ export function LetterForm({ filter, sinks, busy, onApply }: LetterFormProps) {
         </label>
       ))}
       <div class="actions">
-        <button type="submit" class="primary" disabled={busy}>
+        <button type="submit" class="primary" aria-disabled={busy}>
           Show
         </button>
-        <button type="button" disabled={busy || Object.keys(draft).length === 0} onClick={() => onApply({})}>
+        <button type="button" aria-disabled={busy || Object.keys(draft).length === 0} onClick={() => onApply({})}>
           Clear
         </button>
       </div>

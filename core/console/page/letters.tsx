@@ -54,6 +54,7 @@ export function LettersView({ seen: { status }, query }: { seen: Shown; query: U
 
   const all = found?.records ?? 0;
   const put = (deed: Deed) => {
+    if (busy || all === 0) return;
     const some = chosen.size > 0;
     setQuestion({ deed, records: some ? chosen.size : all, filter: some ? { ids: [...chosen] } : filter });
   };
@@ -82,17 +83,17 @@ export function LettersView({ seen: { status }, query }: { seen: Shown; query: U
         <div class="row">
           <h2 id="letters">{found === null ? "Looking…" : `${count(all)} letters`}</h2>
           <div class="actions">
-            <button type="button" disabled={busy || all === 0} onClick={() => put("replay")}>
+            <button type="button" aria-disabled={busy || all === 0} onClick={() => put("replay")}>
               Replay {what}
             </button>
-            <button type="button" class="danger" disabled={busy || all === 0} onClick={() => put("drop")}>
+            <button type="button" class="danger" aria-disabled={busy || all === 0} onClick={() => put("drop")}>
               Drop {what}
             </button>
           </div>
         </div>
         {found !== null && <Table letters={found.letters} chosen={chosen} onChoose={setChosen} onShow={setShown} />}
         {found?.more && (
-          <button type="button" disabled={busy} onClick={() => list(filter, found.more!)}>
+          <button type="button" aria-disabled={busy} onClick={() => list(filter, found.more!)}>
             More
           </button>
         )}
@@ -194,7 +195,7 @@ function Table({ letters, chosen, onChoose, onShow }: TableProps) {
               <td>
                 <input
                   type="checkbox"
-                  aria-label={`Choose ${id}`}
+                  aria-label={`Choose the letter ${id}`}
                   checked={chosen.has(id)}
                   onChange={() => onChoose(toggled(chosen, id))}
                 />
@@ -204,7 +205,7 @@ function Table({ letters, chosen, onChoose, onShow }: TableProps) {
               <td class="why">{reason}</td>
               <td class="number">{bytes(size)}</td>
               <td>
-                <button type="button" onClick={() => onShow(id)}>
+                <button type="button" aria-label={`Show the letter ${id}`} onClick={() => onShow(id)}>
                   Show
                 </button>
               </td>

@@ -28,8 +28,10 @@ export function noticesOf({ logError, backlog, sinks, uptime }: Status): Notice[
       "The log keeps every record for it. The command sluice sinks forget ends that, sluice sinks rename hands it on.";
     add("warn", `No instance configures ${orphan}`, text);
   }
-  for (const { name, state } of uptime?.checks ?? []) {
-    if (state === "down") add("warn", `${name} is down`, "A test of a service fails.");
+  // What another instance tests now was seen here some time ago.
+  for (const { name, state, status } of uptime?.active ? uptime.checks : []) {
+    if (state === "down")
+      add("warn", `Service ${name} is down`, `Its test fails${status > 0 ? `: it answers ${status}` : ""}.`);
   }
   return found.sort((a, b) => a.tone.localeCompare(b.tone));
 }

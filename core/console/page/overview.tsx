@@ -6,6 +6,7 @@ import { duration, short } from "./format.ts";
 import { Legend } from "./legend.tsx";
 import { type Notice, noticesOf } from "./notices.ts";
 import { sinkLink } from "./route.ts";
+import { Services } from "./services.tsx";
 import { toggled } from "./toggled.ts";
 import type { Seen } from "./watch.ts";
 
@@ -60,6 +61,7 @@ export function Overview({ seen }: { seen: Shown }) {
           onToggle={toggle}
         />
       </section>
+      {status.uptime !== undefined && <Services uptime={status.uptime} at={seen.at} />}
     </>
   );
 }

@@ -29,7 +29,7 @@ export function ProfilePanel({ sink }: { sink: string }) {
         <h2 id="profile">Profile</h2>
         <div class="actions">
           {CHOICES.map((choice) => (
-            <button key={choice} type="button" disabled={busy} onClick={() => take(choice)}>
+            <button key={choice} type="button" aria-disabled={busy} onClick={() => take(choice)}>
               Measure {choice} s
             </button>
           ))}

@@ -90,7 +90,7 @@ function Head({ sink }: { sink: SinkStatus }) {
           <a class="button" href={`#/letters?sink=${encodeURIComponent(name)}`}>
             Dead letters
           </a>
-          <button type="button" class={suspended ? "primary" : ""} disabled={busy} onClick={change}>
+          <button type="button" class={suspended ? "primary" : ""} aria-disabled={busy} onClick={change}>
             {suspended ? "Resume" : "Suspend"}
           </button>
         </div>

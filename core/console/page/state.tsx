@@ -21,10 +21,15 @@ export function toneOf({ state, backlog, reason }: SinkStatus): Tone {
 }
 
 export function State({ state, tone = TONES[state] }: { state: SinkState; tone?: Tone }) {
+  return <Mark tone={tone} text={state} />;
+}
+
+/** A word and a dot, whose shape and colour say the same. */
+export function Mark({ tone, text }: { tone: Tone; text: string }) {
   return (
     <span class={`state ${tone}`}>
       <span class="dot" aria-hidden="true" />
-      {state}
+      {text}
     </span>
   );
 }

@@ -21,7 +21,7 @@ export function TapPanel({ sink }: { sink: string }) {
       <div class="row">
         <h2 id="tap">What it sends</h2>
         <div class="actions">
-          <button type="button" disabled={busy} onClick={tap}>
+          <button type="button" aria-disabled={busy} onClick={tap}>
             {busy ? "Waiting for records…" : `Look at ${RECORDS} records`}
           </button>
           {records !== null && (

@@ -1,6 +1,7 @@
 import { fakeSink, fakeStatus } from "../../admin/fake-status.ts";
 import type { Control } from "../../control/control.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "../../control/errors.ts";
+import { createFollow } from "../../control/follow.ts";
 import type { Letter, LetterFilter } from "../../control/letters.ts";
 import type { Profile } from "../../control/profile.ts";
 import { LATENCY_BOUNDS_MS, type SinkStatus, type Status } from "../../supervisor/status.ts";
@@ -80,6 +81,7 @@ export function fakeControl(started: number = Date.now() - 7_500_000): FakeContr
       configuration: "/etc/sluice/pump.conf",
     }),
     status: () => statusAt(Date.now(), control.startedAt, suspended),
+    follow: createFollow(() => control.status()),
     async suspend(sink) {
       known(sink);
       asked.push(`suspend ${sink}`);
@@ -226,6 +228,16 @@ function statusAt(now: number, startedAt: number, suspended: ReadonlySet<string>
     ],
     backlog: { bytes: 312 * MiB, records: 259_710, limit: 1024 * MiB, holding: null, orphans: ["elastic-old"] },
     slabs: { bytes: 24 * MiB, pinned: 9 * MiB },
+    uptime: {
+      active: true,
+      running: 1,
+      skipped: 0,
+      dropped: 0,
+      checks: [
+        { name: "orders", state: "up", since: startedAt, status: 200, ms: 12, results: { ok: 740, timeout: 3 } },
+        { name: "billing", state: "unknown", since: startedAt, status: 0, ms: 0, results: { ok: 0 } },
+      ],
+    },
   });
 }
 

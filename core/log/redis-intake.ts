@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { RedisLogConfig } from "../config/config.ts";
 import { fitting } from "./bulk-reader.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Link } from "./connection.ts";
 import { cut } from "./cut.ts";
 import { isLogError, LOG_ERROR_CODES, LogError, unavailable } from "./errors.ts";
 import { keysOf } from "./keys.ts";
@@ -23,6 +23,8 @@ interface Limits {
 export interface IntakeOptions extends Limits {
   redis: RedisLogConfig;
   lists: readonly string[];
+  /** Default: connections to that Redis. */
+  link?: Link;
 }
 
 /**
@@ -30,8 +32,7 @@ export interface IntakeOptions extends Limits {
  * disk together with how far it is, and unlinked. Needs no script and no stream. What Redis still has is never deleted
  * before it is on disk; a Redis that comes back with what was deleted is copied again.
  */
-export function openRedisIntake({ redis, lists, ...limits }: IntakeOptions): Intake {
-  const link = openLink(redis);
+export function openRedisIntake({ redis, lists, link = openLink(redis), ...limits }: IntakeOptions): Intake {
   const sources = new Map(lists.map((list) => [list, new Source(link.to(list))]));
 
   /** Asks for each command once, on keys that nobody has. */

@@ -1,11 +1,12 @@
 import { Actor } from "../../../core/actor/actor.ts";
 import type { Config, RedisLogConfig } from "../../../core/config/config.ts";
-import { openRedisLog } from "../../../core/log/redis.ts";
+import type { DeliveryLog } from "../../../core/log/log.ts";
 import type { Level, Logger } from "../../../core/logging/index.ts";
 import { createSupervisor, type Supervisor } from "../../../core/supervisor/supervisor.ts";
 import { type TestSink, testConfig } from "../../support/pump.ts";
 import { redisLogConfig } from "../../support/redis.ts";
 import type { SimulatedBody } from "./body.ts";
+import { diskEngine, redisEngine } from "./engine.ts";
 import { SimulatedLink } from "./link.ts";
 import type { Plan } from "./plan.ts";
 import type { SinkPlan } from "./sinks.ts";
@@ -28,19 +29,26 @@ export class Instance {
   readonly realm: Realm;
   readonly link: SimulatedLink;
   readonly bodies = new Set<SimulatedBody>();
+  readonly log: DeliveryLog;
   readonly #supervisor: Supervisor;
+  readonly #plan: Plan;
   /** Set when an orderly stop has ended. */
   stopped = false;
 
   constructor(world: World, number: number, sinks: readonly SinkPlan[]) {
     this.number = number;
     const { simulation, plan, server } = world;
+    this.#plan = plan;
     this.realm = new Realm(simulation, `instance ${number}`);
     const config = configOf(sinks, plan);
     const parts = this.realm.run(() => {
       const link = new SimulatedLink(server, TIMEOUT_MS);
       const lists = listsOf(plan.lists).map((name) => ({ name, wire: "msgpack" as const }));
-      const log = openRedisLog({ ...config.log, ...config.delivery }, { lists, link, ...world.mutant.options });
+      const engine = { redis: config.log, delivery: config.delivery, lists, link };
+      const log =
+        plan.engine === "redis"
+          ? redisEngine(engine, world.mutant.options)
+          : diskEngine(engine, world.folderOf(number), world);
       const logger = loggerOf((level, line) => world.say(`  instance ${number} ${level}: ${line}`));
       const makeBody = world.makeBody(this);
       const supervisor = createSupervisor({
@@ -50,9 +58,10 @@ export class Instance {
         spawn: (hello, heap, events, output, home) => new Actor(hello, heap, events, output, home, makeBody),
       });
       void supervisor.start();
-      return { link, supervisor };
+      return { link, log, supervisor };
     });
     this.link = parts.link;
+    this.log = parts.log;
     this.#supervisor = parts.supervisor;
   }
 
@@ -63,6 +72,18 @@ export class Instance {
   /** Ends in the midst of what it does. */
   kill(): void {
     this.realm.die();
+    // As the system does for a process that is gone.
+    void this.log.close();
+  }
+
+  /** Goes on with these sinks; `replaced`: by others of the same name. */
+  reload(sinks: readonly SinkPlan[], replaced: readonly string[], done: () => void): void {
+    this.realm.run(() => {
+      const wanted = configOf(sinks, this.#plan).sinks.map((sink) =>
+        replaced.includes(sink.name) ? { ...sink, timeoutMs: sink.timeoutMs + 1 } : sink,
+      );
+      void this.#supervisor.change(wanted).then(done);
+    });
   }
 
   /** An orderly stop. */

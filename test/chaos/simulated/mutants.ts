@@ -117,7 +117,7 @@ function altered(request: Request, alter: (args: readonly Argument[]) => readonl
 }
 
 /** The same log, with some functions of its lists replaced. */
-function withLists(log: DeliveryLog, replace: (list: ListLog) => Partial<ListLog>): DeliveryLog {
+export function withLists(log: DeliveryLog, replace: (list: ListLog) => Partial<ListLog>): DeliveryLog {
   const lists = log.lists.map((list) => {
     const own = replace(list);
     return new Proxy(list, {

@@ -7,6 +7,8 @@ export type Event = { at: number } & (
   | { do: "push"; list: number; count: number; large: boolean }
   | { do: "kill"; instance: number; ms: number }
   | { do: "leave"; instance: number; ms: number }
+  /** For so long it has other sinks. */
+  | { do: "reload"; instance: number; without: readonly number[]; replaced: readonly number[]; ms: number }
   | { do: "freeze"; instance: number; ms: number }
   | { do: "cut"; instance: number }
   | { do: "block"; instance: number; ms: number }
@@ -25,6 +27,8 @@ export type Event = { at: number } & (
 
 export interface Plan {
   seed: number;
+  /** `disk`: each instance moves what it gets to a file of its own. */
+  engine: Engine;
   leaseMs: number;
   chunkRecords: number;
   lists: number;
@@ -34,8 +38,11 @@ export interface Plan {
   events: Event[];
 }
 
+export type Engine = "redis" | "disk";
+
 const LENGTH_MS = 40_000;
-const LOST_REPLIES = [
+const INTAKE = ["LLEN", "RENAMENX", "UNLINK", "EXISTS", "PERSIST"];
+const REDIS_REPLIES = [
   "CLAIM",
   "GROUPS",
   "XREADGROUP",
@@ -47,12 +54,18 @@ const LOST_REPLIES = [
   "DELETE",
   "LRANGE",
 ];
-const REFUSED = ["CLAIM", "XREADGROUP", "XACK", "EXTEND", "REJECT", "DELETE", "XPENDING", "RELEASE", "GROUPS"];
+const LOST_REPLIES: { readonly [engine in Engine]: readonly string[] } = {
+  redis: REDIS_REPLIES,
+  disk: [...INTAKE, "LRANGE"],
+};
+const REDIS_REFUSED = ["CLAIM", "XREADGROUP", "XACK", "EXTEND", "REJECT", "DELETE", "XPENDING", "RELEASE", "GROUPS"];
+const REFUSED: { readonly [engine in Engine]: readonly string[] } = { redis: REDIS_REFUSED, disk: INTAKE };
 const POISONS: readonly Poison[] = ["refused", "rejected", "thrown", "crash", "loop"];
 
 /** All that a run is, drawn from its seed. */
 export function planOf(seed: number): Plan {
   const random = new Random(seed, "plan");
+  const engine = random.pick(["redis", "redis", "redis", "disk"] as const);
   const leaseMs = random.pick([2000, 4000]);
   const lists = random.pick([1, 1, 2]);
   const sinkCount = 1 + random.below(3);
@@ -62,14 +75,14 @@ export function planOf(seed: number): Plan {
   const instanceCount = 1 + random.below(3);
   const instances = Array.from({ length: instanceCount }, (_, i) => {
     const all = sinks.map((_, sink) => sink);
-    // The first has all: what no instance configures is delivered by none.
-    return i === 0 || random.chance(0.6) ? all : all.filter(() => random.chance(0.7));
+    // The first has all: what no instance configures is delivered by none. Nor may what is on an instance's own disk wait for another.
+    return i === 0 || engine === "disk" || random.chance(0.6) ? all : all.filter(() => random.chance(0.7));
   }).filter((own) => own.length > 0);
   const faults = Array.from({ length: 1 + random.below(12) }, () =>
-    faultOf(random, leaseMs, instances.length, sinkCount),
+    faultOf(random, engine, leaseMs, instances.length, sinkCount),
   );
   const events = [...pushes, ...faults].sort((a, b) => a.at - b.at);
-  return { seed, leaseMs, chunkRecords: 5 + random.below(25), lists, sinks, instances, events };
+  return { seed, engine, leaseMs, chunkRecords: 5 + random.below(25), lists, sinks, instances, events };
 }
 
 function pushesOf(random: Random, lists: number) {
@@ -100,7 +113,7 @@ function sinkOf(random: Random, i: number, records: number): SinkPlan {
   };
 }
 
-function faultOf(random: Random, leaseMs: number, instances: number, sinks: number): Event {
+function faultOf(random: Random, engine: Engine, leaseMs: number, instances: number, sinks: number): Event {
   const at = random.between(500, LENGTH_MS);
   const instance = random.below(instances);
   const sink = random.below(sinks);
@@ -109,17 +122,18 @@ function faultOf(random: Random, leaseMs: number, instances: number, sinks: numb
   const faults: readonly (readonly [weight: number, fault: () => Event])[] = [
     [5, () => ({ at, do: "kill", instance, ms })],
     [2, () => ({ at, do: "leave", instance, ms })],
+    [2, () => reload(random, at, instance, sinks, ms)],
     [4, () => ({ at, do: "freeze", instance, ms })],
     [3, () => ({ at, do: "cut", instance })],
     [3, () => ({ at, do: "block", instance, ms })],
     [2, () => ({ at, do: "delay", instance, ms, by: random.skewed(1500) })],
-    [4, () => ({ at, do: "lose reply", instance, to: random.pick(LOST_REPLIES) })],
+    [4, () => ({ at, do: "lose reply", instance, to: random.pick(LOST_REPLIES[engine]) })],
     [4, () => ({ at, do: "actor ends", instance, sink, how: random.pick(["crash", "crash", "memory", "loop"]) })],
     [1, () => ({ at, do: "clock", instance, by: random.between(-60_000, 60_000) })],
     [2, () => ({ at, do: "redis ends", ms })],
     [1, () => ({ at, do: "redis freezes", ms })],
     [1, () => ({ at, do: "redis rewinds", ms: random.between(100, 3000) })],
-    [2, () => ({ at, do: "redis refuses", ms, what: random.pick(REFUSED) })],
+    [2, () => ({ at, do: "redis refuses", ms, what: random.pick(REFUSED[engine]) })],
     [1, () => ({ at, do: "redis clock", by: random.between(-60_000, 60_000) })],
     [1, () => ({ at, do: "group is lost", sink })],
     [6, () => ({ at, do: "far end", sink, mode: random.pick(MODES), ms: ms * 2 })],
@@ -130,4 +144,11 @@ function faultOf(random: Random, leaseMs: number, instances: number, sinks: numb
     if (left < 0) return fault();
   }
   throw new Error("no fault");
+}
+
+function reload(random: Random, at: number, instance: number, sinks: number, ms: number): Event {
+  const all = Array.from({ length: sinks }, (_, i) => i);
+  const without = all.filter(() => random.chance(0.4));
+  const replaced = all.filter((sink) => !without.includes(sink) && random.chance(0.5));
+  return { at, do: "reload", instance, without, replaced, ms };
 }

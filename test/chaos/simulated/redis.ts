@@ -65,7 +65,7 @@ export class ModelRedis {
     const [key, ...rest] = args.map(String) as [string, ...string[]];
     switch (command) {
       case "EXISTS":
-        return this.#has(key) ? 1 : 0;
+        return args.filter((name) => this.#has(String(name))).length;
       case "PERSIST":
       case "SET":
       case "INFO":
@@ -80,6 +80,8 @@ export class ModelRedis {
         return this.list(key).length;
       case "RPUSH":
         return this.push(key, args.slice(1) as Buffer[]);
+      case "LRANGE":
+        return range(this.list(key), Number(rest[0]), Number(rest[1]));
       case "LINDEX":
         return this.list(key).at(Number(rest[0])) ?? null;
       case "LTRIM":
@@ -89,6 +91,9 @@ export class ModelRedis {
         this.put(rest[0]!, this.list(key));
         this.data.lists.delete(key);
         return "OK";
+      case "RENAMENX":
+        if (!this.#has(key)) throw new Refusal(NO_KEY);
+        return this.#has(rest[0]!) ? 0 : this.call("RENAME", args) === "OK" ? 1 : 0;
       case "UNLINK":
         return args.filter((name) => this.#drop(String(name))).length;
       case "HGETALL":

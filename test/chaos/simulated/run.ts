@@ -51,22 +51,24 @@ export async function run(
         if (world.plan.sinks.some(({ poison }) => poison.numbers.size > 0)) world.push(0, COMPANY, false);
       }
       await simulation.runUntil(() => false, simulation.now + LOOK_MS);
-      if (world.atRest) break;
+      if (await world.atRest()) break;
     }
-    const wrong = world.atRest ? [] : ["it never came to rest"];
-    if (!world.atRest) for (const it of world.instances) if (it?.alive) history.push(it.describe());
-    wrong.push(...world.verdict());
+    const rests = await world.atRest();
+    const wrong = rests ? [] : ["it never came to rest"];
+    if (!rests) for (const it of world.instances) if (it?.alive) history.push(it.describe());
+    wrong.push(...(await world.verdict()));
     const { records, repeated } = world.ledger;
     const seconds = Math.round(simulation.now / 1000);
     return {
       wrong,
       history,
-      summary: `${records} records, ${kept.length} events, ${seconds} s in ${simulation.steps} steps, ${repeated} deliveries repeated`,
+      summary: `${plan.engine}: ${records} records, ${kept.length} events, ${seconds} s in ${simulation.steps} steps, ${repeated} deliveries repeated`,
       records,
       repeated,
       digest: digest.update(String(simulation.steps)).digest("hex"),
     };
   } finally {
     undo();
+    world.end();
   }
 }

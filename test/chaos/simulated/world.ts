@@ -1,3 +1,6 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { FromThread } from "@sluice/sdk/runtime";
 import type { MakeBody } from "../../../core/actor/body.ts";
 import { keysOf } from "../../../core/log/keys.ts";
@@ -8,6 +11,7 @@ import { Ledger } from "../ledger.ts";
 import { Random } from "../random.ts";
 import { numberIn, recordOf } from "../records.ts";
 import { type SimulatedBody, simulatedBodies } from "./body.ts";
+import type { Told } from "./engine.ts";
 import { Counter, FarEnd } from "./far-end.ts";
 import { Instance, listsOf } from "./instance.ts";
 import type { Event, Plan } from "./plan.ts";
@@ -29,8 +33,12 @@ const HARMLESS = 0.5;
 /** So long a call may be under way that was begun before a fault. */
 const SETTLE_MS = 1000;
 
+/** Files of a run are gone soon: memory will do. */
+const FOLDERS = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+const MOST_LETTERS = 100_000;
+
 /** All that a run is made of, and what happens to it. */
-export class World {
+export class World implements Told {
   readonly plan: Plan;
   readonly mutant: Mutant;
   readonly simulation: Simulation;
@@ -43,6 +51,7 @@ export class World {
   readonly #numbers = new WeakMap<Buffer, number>();
   readonly #tell: ((line: string) => void) | null;
   #next = 0;
+  #folder: string | null = null;
 
   /** `tell` is told all that happens. */
   constructor(plan: Plan, mutant: Mutant = {}, tell: ((line: string) => void) | null = null) {
@@ -57,8 +66,12 @@ export class World {
       if (from === FREE || to === FREE || idleMs >= plan.leaseMs) return;
       this.ledger.fault(`${to} took a chunk of ${from}, who was idle for ${Math.round(idleMs)} ms only`);
     };
-    this.server.acknowledged = (log, sink, entries) => this.#acknowledged(log, sink, entries);
-    this.server.released = (log, sink, entries) => this.#released(log, sink, entries);
+    this.server.acknowledged = (log, sink, entries) => {
+      for (const entry of entries) this.acknowledged(sink, this.#recordsOf(log, entry));
+    };
+    this.server.released = (log, sink, entries) => {
+      for (const entry of entries) this.released(sink, this.#recordsOf(log, entry));
+    };
     this.instances = plan.instances.map(() => null);
     for (const { name, kind, latencyMs, poison } of plan.sinks) {
       this.ledger.addSink(name, { poison: poison.numbers, exact: kind === "counter" });
@@ -121,8 +134,13 @@ export class World {
   }
 
   /** Nothing is live, and all that was claimed is done with and deleted. */
-  get atRest(): boolean {
+  async atRest(): Promise<boolean> {
     const { redis } = this.server;
+    if (this.plan.engine === "disk") {
+      if (redis.data.lists.size > 0) return false;
+      const usages = this.instances.map((instance) => instance!.log.usage().catch(() => null));
+      return (await Promise.all(usages)).every((usage) => usage?.records === 0);
+    }
     return listsOf(this.plan.lists).every((list) => {
       const keys = keysOf(list);
       return redis.list(list).length === 0 && (redis.stream(keys.log)?.entries.length ?? 0) === 0;
@@ -130,10 +148,32 @@ export class World {
   }
 
   /** What is left over at rest, and all that the ledger finds. */
-  verdict(): string[] {
-    this.#readLetters();
+  async verdict(): Promise<string[]> {
+    await this.#readLetters();
     const left = [...this.server.redis.data.lists.keys()].map((key) => `${key} is left over`);
     return [...left, ...this.ledger.verdict()];
+  }
+
+  /** Of an instance's own, over all its lives. */
+  folderOf(instance: number): string {
+    this.#folder ??= mkdtempSync(join(FOLDERS, "sluice-simulated-"));
+    return join(this.#folder, String(instance));
+  }
+
+  end(): void {
+    if (this.#folder === null) return;
+    for (const instance of this.instances) if (instance?.alive) instance.kill();
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  acknowledged(sink: string, numbers: readonly number[]): void {
+    for (const n of numbers) this.ledger.acknowledged(sink, n, this.simulation.now);
+  }
+
+  /** Of a chunk that is handed back begun, the part that was delivered comes again. */
+  released(sink: string, numbers: readonly number[]): void {
+    const begun = numbers.filter((n) => this.ledger.has(sink, n));
+    if (begun.length < numbers.length) for (const n of begun) this.ledger.excuseRecord(sink, n);
   }
 
   makeBody(instance: Instance): MakeBody {
@@ -159,8 +199,18 @@ export class World {
   }
 
   #begin(i: number): void {
-    const own = this.plan.instances[i]!.map((sink): SinkPlan => this.plan.sinks[sink]!);
-    this.instances[i] = new Instance(this, i, own);
+    this.instances[i] = new Instance(this, i, this.#sinksOf(i));
+  }
+
+  /** Its next life, unless that has begun. */
+  #beginLater(instance: Instance, ms: number): void {
+    this.#later(ms, () => {
+      if (this.instances[instance.number] === instance) this.#begin(instance.number);
+    });
+  }
+
+  #sinksOf(i: number): SinkPlan[] {
+    return this.plan.instances[i]!.map((sink) => this.plan.sinks[sink]!);
   }
 
   #happen(event: Event): void {
@@ -190,12 +240,14 @@ export class World {
       case "redis refuses":
         server.refused.add(event.what);
         this.#later(event.ms, () => server.refused.delete(event.what));
-        if (event.ms >= this.plan.leaseMs * HARMLESS) this.#excuse(null, simulation.now, this.#late(event.ms));
+        this.#silence(null, event.ms);
         return;
       case "redis clock":
         server.realm.clockOffset += event.by;
         // All leases seem to have run out, or none for so long.
-        if (event.by >= this.plan.leaseMs * HARMLESS) this.#excuse(null, simulation.now, this.#late(0));
+        if (event.by >= this.plan.leaseMs * HARMLESS && this.plan.engine === "redis") {
+          this.#excuse(null, simulation.now, this.#late(0));
+        }
         return;
       case "group is lost":
         return this.#loseGroup(this.plan.sinks[event.sink]!.name);
@@ -216,10 +268,22 @@ export class World {
       case "kill":
         this.#excuse(instance, simulation.now, simulation.now);
         instance.kill();
-        this.#later(event.ms, () => this.#begin(event.instance));
+        this.#beginLater(instance, event.ms);
         return;
       case "leave":
         return this.#leave(instance, event.ms);
+      case "reload": {
+        const names = (of: readonly number[]) => of.map((sink) => this.plan.sinks[sink]!.name);
+        const all = this.#sinksOf(event.instance);
+        const without = names(event.without);
+        this.#reload(
+          instance,
+          all.filter(({ name }) => !without.includes(name)),
+          names(event.replaced),
+        );
+        this.#later(event.ms, () => instance.alive && this.#reload(instance, all, []));
+        return;
+      }
       case "freeze":
         this.#interrupt(instance, event.ms);
         instance.realm.stop();
@@ -228,11 +292,11 @@ export class World {
       case "cut":
         return instance.link.cut();
       case "block":
-        this.#interrupt(instance, event.ms);
+        this.#silence(instance, event.ms);
         path.blockedUntil = simulation.now + event.ms;
         return;
       case "delay":
-        this.#interrupt(instance, event.ms + 4 * event.by);
+        this.#silence(instance, event.ms + 4 * event.by);
         path.delayMs = event.by;
         this.#later(event.ms, () => {
           path.delayMs = 0;
@@ -264,18 +328,33 @@ export class World {
       if (troubled || this.#troubled(instance)) this.#excuse(instance, since, this.simulation.now);
       // What native code or a loop still holds when the process ends.
       for (const { thread } of instance.bodies) this.#excuse(instance, since, this.simulation.now, thread.sink);
-      this.#later(ms, () => this.#begin(instance.number));
+      this.#beginLater(instance, ms);
+    });
+  }
+
+  #reload(instance: Instance, sinks: readonly SinkPlan[], replaced: readonly string[]): void {
+    const since = this.simulation.now;
+    const troubled = this.#troubled(instance);
+    instance.reload(sinks, replaced, () => {
+      // The sinks that left could not tell what they had delivered.
+      if (troubled || this.#troubled(instance)) this.#excuse(instance, since, this.simulation.now);
     });
   }
 
   /** Whether this instance and the log do not understand each other just now. */
   #troubled({ link }: Instance): boolean {
+    if (this.plan.engine === "disk") return false;
     const { away, realm, refused } = this.server;
     return away || realm.halted !== null || refused.size > 0 || !link.well;
   }
 
-  /** It heard and said nothing for so long: others may have what it had. */
-  #interrupt(instance: Instance, ms: number): void {
+  /** The log heard nothing of it for so long. One on its own disk needs nobody else. */
+  #silence(instance: Instance | null, ms: number): void {
+    if (this.plan.engine === "redis") this.#interrupt(instance, ms);
+  }
+
+  /** It did nothing for so long: others may have what it had. */
+  #interrupt(instance: Instance | null, ms: number): void {
     if (ms >= this.plan.leaseMs * HARMLESS) this.#excuse(instance, this.simulation.now, this.#late(ms));
   }
 
@@ -294,8 +373,10 @@ export class World {
   /** Another server takes its place, which had not heard of anything since then. */
   #rewind(then: Data, since: number): void {
     const known = new Set([...then.lists.values()].flat().map((record) => this.#numberOf(record)));
-    for (const list of listsOf(this.plan.lists)) {
-      for (const record of then.lists.get(list) ?? []) this.ledger.renamed(this.#numberOf(record));
+    for (const [key, records] of then.lists) {
+      // What was on its way to a disk is taken once more.
+      const again = this.plan.engine === "disk" || listsOf(this.plan.lists).includes(key);
+      if (again) for (const record of records) this.ledger.renamed(this.#numberOf(record));
     }
     this.ledger.forgottenSince(since, known);
     this.#excuse(null, since, this.#late(0));
@@ -309,21 +390,6 @@ export class World {
       if (!stream?.groups.delete(sink)) continue;
       // It begins again with what is still there.
       for (const { id } of stream.entries) for (const n of this.#recordsOf(log, id)) this.ledger.excuseRecord(sink, n);
-    }
-  }
-
-  #acknowledged(log: string, sink: string, entries: readonly string[]): void {
-    for (const entry of entries) {
-      for (const n of this.#recordsOf(log, entry)) this.ledger.acknowledged(sink, n, this.simulation.now);
-    }
-  }
-
-  /** Of a chunk that is handed back begun, the part that was delivered comes again. */
-  #released(log: string, sink: string, entries: readonly string[]): void {
-    for (const entry of entries) {
-      const records = this.#recordsOf(log, entry);
-      const begun = records.filter((n) => this.ledger.has(sink, n));
-      if (begun.length < records.length) for (const n of begun) this.ledger.excuseRecord(sink, n);
     }
   }
 
@@ -342,7 +408,17 @@ export class World {
     return this.#numbers.get(record) ?? numberIn(record);
   }
 
-  #readLetters(): void {
+  async #readLetters(): Promise<void> {
+    if (this.plan.engine === "disk") {
+      for (const { log } of this.instances.flatMap((instance) => instance ?? [])) {
+        for (const list of log.lists) {
+          // One that is not open is not at rest, which is said elsewhere.
+          const letters = await list.readLetters(null, MOST_LETTERS).catch(() => []);
+          for (const { sink, reason, raw } of letters) this.ledger.letter(sink, numberIn(raw), reason);
+        }
+      }
+      return;
+    }
     for (const list of listsOf(this.plan.lists)) {
       for (const { fields } of this.server.redis.stream(keysOf(list).dead)?.entries ?? []) {
         const [, sink, , , , , , reason, , raw] = fields;

@@ -71,6 +71,12 @@ export class Feeder {
     this.#todo = inOrder([...pieces, ...this.#todo]);
   }
 
+  /** Whatever else waits goes out before the rest of this chunk. */
+  putLast(holding: Holding): void {
+    const last = Map.groupBy(this.#todo, (piece) => piece.holding === holding);
+    this.#todo = [...(last.get(false) ?? []), ...(last.get(true) ?? [])];
+  }
+
   /** Takes pieces out again. */
   drop(which: (piece: Piece) => boolean): Piece[] {
     const dropped = this.#todo.filter(which);

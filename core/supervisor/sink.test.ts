@@ -234,6 +234,32 @@ test("a gatherer's dead letter is stored before its chunk is done: a watermark m
   expect(house.sink.empty).toBe(true);
 });
 
+test("after a record that ends a gatherer's actor come other chunks: they show that the sink works before anything behind it is counted", async () => {
+  const { house, list } = await housed({ kind: "gatherer" }, 3);
+  list.add(2, 3);
+  await vi.advanceTimersByTimeAsync(300);
+  let actor = house.actors[0]!;
+  const given: string[] = [];
+  for (let i = 0; i < 200 && list.in("done").length < 2; i++) {
+    const [seq, held] = actor.held.entries().next().value ?? [];
+    if (held === undefined) {
+      await vi.advanceTimersByTimeAsync(500);
+      continue;
+    }
+    const { chunk, from, to } = held.part;
+    if (chunk === "1" && from <= 1 && to > 1) {
+      actor.exit(CRASH);
+      actor = await next(house, "gatherer");
+    } else {
+      actor.settle([seq!]);
+      await vi.advanceTimersByTimeAsync(50);
+    }
+    given.push(to - from === 1 ? `${chunk}.${from}` : chunk);
+  }
+  expect(given.slice(given.indexOf("1.1"))).toEqual(["1.1", "2", "1.2"]);
+  expect([...list.chunks.get("1")!.letters]).toEqual([1]);
+});
+
 test("a record is not blamed for a crash while a gather with others was in work", async () => {
   const { house, list } = await housed({}, 2);
   let actor = house.actors[0]!;

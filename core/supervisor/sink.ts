@@ -404,8 +404,12 @@ export class Sink {
 
   #blame(piece: Piece, reason: string): Piece[] {
     const pieces = this.#suspects.blame(piece, reason);
-    // Found: so many of these in a row have a limit of their own.
-    if (pieces.length === 0) this.crew.forgive();
+    if (pieces.length === 0) {
+      // Found: so many of these in a row have a limit of their own.
+      this.crew.forgive();
+      // If what lies behind it were the first to pass, a watermark would have passed it while it has no verdict.
+      if (this.crew.kind === "gatherer") this.#feeder.putLast(piece.holding);
+    }
     if (this.#suspects.inARow >= SUSPECTS_IN_A_ROW) {
       this.crew.suspend(`${SUSPECTS_IN_A_ROW} records in a row ended its actor, none passed between`);
     }

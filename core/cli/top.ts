@@ -91,13 +91,16 @@ async function live(client: ControlClient, view: TopView, window: ReturnType<typ
     resized: () => draw(),
   });
   draw();
-  for (;;) {
-    await sleep(LOOK_MS, undefined, { signal: ended.signal }).catch(() => {});
-    if (ended.signal.aborted) return screen.end();
+  while (!ended.signal.aborted) {
     try {
-      show({ span: window(await client.status(), performance.now()), now: Date.now() });
+      for await (const status of client.follow(ended.signal)) {
+        show({ span: window(status, performance.now()), now: Date.now() });
+      }
     } catch (error) {
-      show({ message: describeError(error), now: Date.now() });
+      if (!ended.signal.aborted) show({ message: describeError(error), now: Date.now() });
     }
+    // The pump has ended, or answers no more.
+    await sleep(LOOK_MS, undefined, { signal: ended.signal }).catch(() => {});
   }
+  screen.end();
 }

@@ -14,6 +14,8 @@ const PATIENCE_MS = 30_000;
 export interface ControlClient {
   about(): Promise<About>;
   status(): Promise<Status>;
+  /** A snapshot now, and one each second until `signal` aborts, which throws nothing, or the pump ends. */
+  follow(signal?: AbortSignal): AsyncGenerator<Status>;
   suspend(sink: string): Promise<void>;
   resume(sink: string): Promise<void>;
   reload(): Promise<Reloaded>;
@@ -37,6 +39,23 @@ export function controlClient(options: ClientOptions): ControlClient {
     const response = await send(options, method, path, more);
     return (await readJson(response, options)) as T;
   };
+  /** NDJSON; an error may be the last line. */
+  async function* askLines<T extends object>(path: string, signal?: AbortSignal): AsyncGenerator<T> {
+    let response: IncomingMessage | undefined;
+    try {
+      response = await send(options, "GET", path, signal && { signal });
+      for await (const line of createInterface({ input: response })) {
+        const said = JSON.parse(line) as T | ErrorBody;
+        if ("error" in said) throw errorOf(said, options);
+        yield said;
+      }
+    } catch (error) {
+      if (signal?.aborted) return;
+      throw error instanceof ControlError ? error : brokeOff(options, error);
+    } finally {
+      response?.destroy();
+    }
+  }
   const of = (sink: string) => `/v1/sinks/${encodeURIComponent(sink)}`;
   const change = <T>(what: "replay" | "drop", body: LetterFilter) =>
     ask<T>("POST", `/v1/letters/${what}`, { body, patienceMs: 10 * PATIENCE_MS });
@@ -50,14 +69,8 @@ export function controlClient(options: ClientOptions): ControlClient {
     profile: (sink, seconds, cpu) =>
       ask("GET", `${of(sink)}/profile?seconds=${seconds}&cpu=${cpu}`, { patienceMs: seconds * 1000 + PATIENCE_MS }),
     profileAll: (seconds) => ask("GET", `/v1/profile?seconds=${seconds}`, { patienceMs: seconds * 1000 + PATIENCE_MS }),
-    async *tap(sink, records) {
-      const response = await send(options, "GET", `${of(sink)}/tap?records=${records}`, {});
-      for await (const line of createInterface({ input: response })) {
-        const said = JSON.parse(line) as Tapped | ErrorBody;
-        if ("error" in said) throw errorOf(said, options);
-        yield said;
-      }
-    },
+    follow: (signal) => askLines<Status>("/v1/status?follow=true", signal),
+    tap: (sink, records) => askLines<Tapped>(`${of(sink)}/tap?records=${records}`),
     letters: {
       list: (filter) =>
         ask<LetterSummary>("GET", `/v1/letters?${parameters(filter)}`, { patienceMs: 10 * PATIENCE_MS }),
@@ -82,7 +95,7 @@ async function send(
   options: ClientOptions,
   method: "GET" | "POST",
   path: string,
-  { body, patienceMs = PATIENCE_MS }: { body?: unknown; patienceMs?: number },
+  { body, patienceMs = PATIENCE_MS, signal }: { body?: unknown; patienceMs?: number; signal?: AbortSignal } = {},
 ): Promise<IncomingMessage> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -96,6 +109,7 @@ async function send(
       },
       agent: false,
       timeout: patienceMs,
+      ...(signal && { signal }),
     });
     asked.on("timeout", () => asked.destroy(late(options, patienceMs)));
     asked.on("error", (error) => reject(unreachable(options, error)));
@@ -122,12 +136,13 @@ async function readJson(response: IncomingMessage, options: ClientOptions): Prom
     }
     return JSON.parse(Buffer.concat(chunks).toString());
   } catch (cause) {
-    throw new ControlError(
-      CONTROL_ERROR_CODES.failed,
-      `The answer of the pump on ${options.name} broke off: try again, and look whether it still runs.`,
-      { cause },
-    );
+    throw brokeOff(options, cause);
   }
+}
+
+function brokeOff({ name }: ClientOptions, cause: unknown): ControlError {
+  const message = `The answer of the pump on ${name} broke off: try again, and look whether it still runs.`;
+  return new ControlError(CONTROL_ERROR_CODES.failed, message, { cause });
 }
 
 /** What the pump said. A path that it does not know is one of another version. */

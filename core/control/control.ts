@@ -12,6 +12,8 @@ export const VERSION_HEADER = "Sluice-Version";
 export interface Control {
   about(): About;
   status(): Status;
+  /** A snapshot now, and one each second. To watch so costs the pump a fifth of what asking each second does. */
+  follow(): AsyncIterable<Status>;
   /** Hands the sink nothing more until `resume`; its backlog waits in the log. Holds for this process only. */
   suspend(sink: string): Promise<void>;
   /** Ends a suspension, whoever made it, and tries at once. */

@@ -1,6 +1,7 @@
 import { fakeSink, fakeStatus } from "../admin/fake-status.ts";
 import type { Control, Tapped } from "./control.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "./errors.ts";
+import { createFollow } from "./follow.ts";
 import type { Letter } from "./letters.ts";
 import type { Comparison, Profile } from "./profile.ts";
 
@@ -15,6 +16,9 @@ export const FAKE_LETTER: Letter = {
   bytes: 40,
 };
 
+/** Tests do not wait for seconds. */
+const FOLLOW_MS = 20;
+
 /** For tests: does nothing, and notes what it was asked. */
 export function fakeControl(change: Partial<Control> = {}): { control: Control; asked: unknown[][] } {
   const asked: unknown[][] = [];
@@ -25,6 +29,7 @@ export function fakeControl(change: Partial<Control> = {}): { control: Control; 
   const control: Control = {
     about: () => ({ version: "1.2.3", pid: 42, startedAt: 1_700_000_000_000, configuration: "/etc/pump.conf" }),
     status: () => fakeStatus([fakeSink("csv")]),
+    follow: createFollow(() => control.status(), FOLLOW_MS),
     async suspend(sink) {
       note("suspend", sink);
       known(sink);

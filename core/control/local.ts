@@ -3,6 +3,7 @@ import type { Crew } from "../supervisor/crew.ts";
 import type { Status } from "../supervisor/status.ts";
 import type { Control, Letters, Tapped } from "./control.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "./errors.ts";
+import { createFollow } from "./follow.ts";
 import { createProfiler } from "./profiler.ts";
 
 export interface ControlParts {
@@ -31,6 +32,7 @@ export function createControl(parts: ControlParts): Control {
   return {
     about: () => ({ version, pid: process.pid, startedAt, configuration }),
     status,
+    follow: createFollow(status),
     async suspend(sink) {
       await crewOf(sink).suspendByHand();
     },

@@ -45,7 +45,9 @@ export function controlRoutes(control: Control, logger: Pick<Logger, "error">): 
   });
 
   app.get("/v1/about", (c) => c.json(control.about()));
-  app.get("/v1/status", (c) => c.json(control.status()));
+  app.get("/v1/status", async (c) => {
+    return flag(c.req.query(), "follow") ? lines(control.follow()) : c.json(control.status());
+  });
   app.post("/v1/reload", async (c) => c.json(await control.reload()));
   app.post("/v1/stop", (c) => {
     control.stop();
@@ -86,11 +88,9 @@ export function controlRoutes(control: Control, logger: Pick<Logger, "error">): 
 }
 
 /** NDJSON. The first item is waited for, so that what cannot be done at all has its status; a later error is the last line. */
-async function lines(items: AsyncIterable<unknown>): Promise<Response> {
+async function lines(items: AsyncIterable<object>): Promise<Response> {
   const rest = items[Symbol.asyncIterator]();
   const first = await rest.next();
-  const encoder = new TextEncoder();
-  const line = (value: unknown) => encoder.encode(`${JSON.stringify(value)}\n`);
   const body = new ReadableStream<Uint8Array>({
     start(stream) {
       if (first.done) stream.close();
@@ -111,6 +111,15 @@ async function lines(items: AsyncIterable<unknown>): Promise<Response> {
     },
   });
   return new Response(body, { headers: { "Content-Type": "application/x-ndjson" } });
+}
+
+/** What several are told at once is written out once. */
+const written = new WeakMap<object, Uint8Array>();
+
+function line(value: object): Uint8Array {
+  let bytes = written.get(value);
+  if (!bytes) written.set(value, (bytes = Buffer.from(`${JSON.stringify(value)}\n`)));
+  return bytes;
 }
 
 function tooLarge(c: Context): Response {

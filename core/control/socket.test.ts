@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { CouldNotRun } from "../../test/support/could-not-run.ts";
+import { fakeSink, fakeStatus } from "../admin/fake-status.ts";
 import { type ControlClient, controlClient } from "./client.ts";
 import type { Control } from "./control.ts";
 import { FAKE_LETTER, fakeControl } from "./fake-control.ts";
@@ -112,6 +113,27 @@ test("the client asks all that a pump can be asked", async () => {
     ["replay", { ids: [FAKE_LETTER.id] }],
     ["drop", {}],
   ]);
+});
+
+test("who follows gets a snapshot at once and then one after the other, until he leaves", async () => {
+  let delivered = 0;
+  const { client } = await serve({ status: () => fakeStatus([fakeSink("csv", { delivered: ++delivered })]) });
+  const seen: number[] = [];
+  for await (const { sinks } of client.follow()) if (seen.push(sinks[0]!.delivered) === 4) break;
+  expect(seen).toEqual([1, 2, 3, 4]);
+});
+
+test("a signal ends it without an error, and an end of the pump is one", async () => {
+  const { client, server } = await serve();
+  const ended = new AbortController();
+  for await (const _ of client.follow(ended.signal)) ended.abort();
+  for await (const _ of client.follow(ended.signal)) throw new Error("aborted before");
+  const follow = async () => {
+    for await (const _ of client.follow()) void server.close();
+  };
+  await expect(follow()).rejects.toMatchObject({
+    ...{ code: "SLUICE_CONTROL_FAILED", message: expect.stringContaining("broke off") },
+  });
 });
 
 test("errors arrive with their code, their sentence and their problems; what is unexpected tells nothing", async () => {

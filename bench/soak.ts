@@ -44,9 +44,9 @@ async function run(): Promise<Found> {
   const seed = positive("seed");
   console.log(`${machine}, seed ${seed}`);
   const faults = faultsOf(seed, seconds);
-  // Gigabytes would be left behind.
+  // Gigabytes would be left behind. `npm run` passes on what the terminal sends as well: it comes twice.
   const told = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => told.abort());
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => told.abort());
   return { machine, ...(await soak({ seed, seconds, rate: positive("rate"), faults, onSample, signal: told.signal })) };
 }
 

@@ -1,7 +1,11 @@
 // What can be set only when a process starts. Plain JavaScript: it is done before any TypeScript is loaded.
 
-/** glibc keeps eight heaps a core for threads, which fill up with what any of them gave back: two are enough for us. */
-export const ENVIRONMENT = { MALLOC_ARENA_MAX: "2" };
+/**
+ * glibc keeps eight heaps a core for threads, which fill up with what any of them gave back: two are enough for us. And once a
+ * large block was given back it takes blocks as large from these heaps, too, where what is free between others is never free for
+ * the system: from so many bytes on, always from the system.
+ */
+export const ENVIRONMENT = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: String(256 * 1024) };
 
 /** The supervisor keeps no objects: a larger nursery would only hold more garbage. MB. */
 export const FLAGS = ["--max-semi-space-size=4"];

@@ -51,6 +51,7 @@ function testServers() {
     { name: "postgresql", program: "/usr/lib/postgresql", what: "PostgreSQL" },
     { name: "mariadb-server", program: "mariadbd", what: "MariaDB" },
     { name: "systemd", program: "systemd-analyze", what: "systemd" },
+    { name: "systemd-container", program: "systemd-nspawn", what: "systemd-nspawn" },
     { name: "chromium", program: "chromium", what: "Chromium" },
     { name: "tmux", program: "tmux", what: "tmux" },
   ];

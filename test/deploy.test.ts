@@ -38,7 +38,7 @@ describe("systemd", () => {
     const cwd = folder();
     // Where this machine has them, so that it can tell whether they are there.
     const unit = read("deploy/systemd/sluice.service")
-      .replace("/usr/bin/node", process.execPath)
+      .replaceAll("/usr/bin/node", process.execPath)
       .replaceAll("/opt/sluice", ROOT.replace(/\/$/, ""));
     writeFileSync(join(cwd, "sluice.service"), unit);
     const { error, status, stdout, stderr } = spawnSync("systemd-analyze", [...args, "sluice.service"], {

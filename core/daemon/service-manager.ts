@@ -115,7 +115,9 @@ function statusText({ logError, sinks }: Status): string {
       ? `The log is out of reach: ${logError}`
       : waiting.length > 0
         ? `Not all sinks take records: ${waiting.join(", ")}`
-        : `All ${sinks.length} sinks take records`;
+        : sinks.length === 1
+          ? "The sink takes records"
+          : `All ${sinks.length} sinks take records`;
   // One line, and of a size that every version takes.
   return text.replace(/\s+/g, " ").slice(0, 1000);
 }

@@ -23,6 +23,7 @@ export function LetterDialog({ id, onClose }: { id: string; onClose: () => void 
           {error}
         </p>
       )}
+      {letter === null && error === "" && <p class="empty">Looking…</p>}
       {letter !== null && (
         <>
           <p class="reason">{letter.reason}</p>

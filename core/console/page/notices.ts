@@ -18,7 +18,7 @@ export function noticesOf({ logError, backlog, sinks, uptime }: Status): Notice[
   if (backlog.holding !== null) add("bad", "The backlog is above its limit", backlog.holding);
   for (const { name, state, ready, reason, backlog: own } of sinks) {
     if (reason !== null)
-      add(ready ? "warn" : "bad", ready ? `${name} is slowed down` : `${name} is ${state}`, reason, name);
+      add(ready ? "warn" : "bad", ready ? `${name} has trouble` : `${name} is ${state}`, reason, name);
     if (own.state !== "ok") {
       add(own.state === "dropping" ? "bad" : "warn", `${name} is ${own.state}`, own.reason ?? "", name);
     }

@@ -73,8 +73,9 @@ function Result({ profile }: { profile: Profile }) {
         <strong>{limit.why}</strong> {limit.help}
       </p>
       <p class="sub">
-        {moment(startedAt)}, {count(seconds)} s; {plugin}, {count(actors)} {actors === 1 ? "actor" : "actors"} in a{" "}
-        {isolation === "process" ? "process" : "thread"} each
+        {moment(startedAt)}, measured for {duration(seconds * 1000)}
+        {cpu !== null && `, then sampled for ${duration(cpu.seconds * 1000)}`}; {plugin}, {count(actors)}{" "}
+        {actors === 1 ? "actor in a" : "actors, each in a"} {isolation === "process" ? "process" : "thread"}
       </p>
       <h3 id="time">Where the time goes</h3>
       <div class="shares" aria-hidden="true">

@@ -59,7 +59,7 @@ function Row({ check: { name, state, since, status, ms, results }, at }: { check
       <td>
         <Mark tone={TONES[state]} text={state} />
       </td>
-      <td>{duration(Math.max(0, at - since))}</td>
+      <td class="when">{duration(Math.max(0, at - since))}</td>
       <td class="number">{status === 0 ? "–" : status}</td>
       <td class="number">{tests === 0 ? "–" : duration(ms)}</td>
       <td class="number">{count(tests)}</td>

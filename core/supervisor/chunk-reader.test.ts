@@ -1,5 +1,5 @@
 import { sharedSlotBytes } from "@sluice/sdk/record";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { ChunkRef, ListLog, ReadResult } from "../log/log.ts";
 import { ChunkReader, type Loaded } from "./chunk-reader.ts";
 import { SlabPool } from "./slabs.ts";
@@ -52,6 +52,36 @@ test("what every sink had is given up at once, what one still lacks is kept for 
   expect(pool.used).toBe(0);
   await reader.load(list, chunk("c"), 0);
   expect(list.reads).toEqual([0, 0]);
+});
+
+test("the sink ahead waits a moment for those behind it, and no longer", async () => {
+  const pool = new SlabPool();
+  const reader = new ChunkReader(pool, 2 ** 28, () => 2);
+  const list = listOf(1000);
+  const ahead = async () => {
+    for (let i = 0; i < 40; i++) reader.unpin(loaded(await reader.load(list, chunk(`c${i}`), 0)));
+  };
+  let arrived = false;
+  const first = ahead().then(() => {
+    arrived = true;
+  });
+  await vi.waitFor(() => expect(list.reads.length).toBeGreaterThan(5));
+  for (let i = 0; i < 5; i++) reader.unpin(loaded(await reader.load(list, chunk(`c${i}`), 0)));
+  expect(arrived).toBe(false);
+  // The other one stands still.
+  await first;
+  expect(list.reads.length).toBe(40);
+});
+
+test("a page that is read again counts those who had it before", async () => {
+  const pool = new SlabPool();
+  const reader = new ChunkReader(pool, 2 ** 28, () => 2);
+  const list = listOf(1000);
+  for (let i = 0; i < 20; i++) reader.unpin(loaded(await reader.load(list, chunk(`c${i}`), 0)));
+  const { unpinnedBytes } = reader;
+  reader.unpin(loaded(await reader.load(list, chunk("c0"), 0)));
+  expect(list.reads.length).toBe(21);
+  expect(reader.unpinnedBytes).toBe(unpinnedBytes);
 });
 
 test("memory in use is never given to another chunk", async () => {

@@ -1,6 +1,7 @@
 import type { Wire } from "@sluice/sdk";
 import { resetSharedSlots, sharedSlotBytes } from "@sluice/sdk/record";
 import type { ChunkRef, ListLog } from "../log/log.ts";
+import { Pace } from "./pace.ts";
 import type { SlabPool } from "./slabs.ts";
 
 /** Records [from, to) of a chunk in a slab. Pinned as long as an actor may read it. */
@@ -23,6 +24,8 @@ export type LoadResult = Loaded | "missing" | "too large";
 
 /** What is kept unpinned for sinks that come a little later, bytes. */
 const KEEP_BYTES = 8 * 2 ** 20;
+/** Pages given up before all had them, of which it is known how many had. */
+const REMEMBERED = 4096;
 /** Before anything was read from a list. */
 const FIRST_GUESS_BYTES = 1200;
 /** What a page has besides its records: offsets and framing. */
@@ -40,6 +43,9 @@ export class ChunkReader {
   #reading = new Map<string, Promise<LoadResult>>();
   #meanBytes = new Map<ListLog, number>();
   #unpinnedBytes = 0;
+  /** Uses of pages that were given up while some sink might still want them, by chunk and first record. Oldest first. */
+  readonly #givenUp = new Map<string, number>();
+  readonly #pace = new Pace();
 
   /** `readers`: how many sinks take chunks of a list now. What all of them had is not kept. */
   constructor(
@@ -83,6 +89,9 @@ export class ChunkReader {
     const records = ref.records - from;
     const shares = this.#readers(list) > 1;
     const hoped = records * (mean * SPARE + OVERHEAD_A_RECORD) + (shares ? sharedSlotBytes(records, list.wire) : 0);
+    const before = this.#givenUp.get(nameOf(ref.chunk, from)) ?? 0;
+    // The first to want it is ahead of others, who have not taken what is kept for them.
+    if (before === 0 && this.#unpinnedBytes + hoped > KEEP_BYTES) await this.#pace.wait();
     let slab = this.#pool.take(hoped);
     try {
       let result = await list.read(ref, from, slab);
@@ -98,7 +107,7 @@ export class ChunkReader {
       this.#meanBytes.set(list, mean * 0.8 + (result.bytes / (result.to - from)) * 0.2);
       // Pinned from the start: it could be evicted before the caller sees it.
       const slots = shares ? slotsBehind(slab, result.at, result.to - from, list.wire) : null;
-      const loaded = { list, chunk: ref.chunk, from, slab, pins: 1, uses: 1, slots, ...result };
+      const loaded = { list, chunk: ref.chunk, from, slab, pins: 1, uses: before + 1, slots, ...result };
       const pages = this.#loaded.get(ref.chunk);
       if (pages) pages.push(loaded);
       else this.#loaded.set(ref.chunk, [loaded]);
@@ -125,7 +134,10 @@ export class ChunkReader {
     for (const pages of this.#loaded.values()) {
       for (const page of [...pages]) {
         if (this.#unpinnedBytes <= KEEP_BYTES) return;
-        if (page.pins === 0) this.#drop(page);
+        if (page.pins > 0) continue;
+        this.#drop(page);
+        this.#givenUp.set(nameOf(page.chunk, page.from), page.uses);
+        if (this.#givenUp.size > REMEMBERED) this.#givenUp.delete(this.#givenUp.keys().next().value!);
       }
     }
   }
@@ -137,7 +149,12 @@ export class ChunkReader {
     if (pages.length === 0) this.#loaded.delete(page.chunk);
     this.#unpinnedBytes -= page.slab.byteLength;
     this.#pool.give(page.slab);
+    if (this.#unpinnedBytes <= KEEP_BYTES / 2) this.#pace.resume();
   }
+}
+
+function nameOf(chunk: string, from: number): string {
+  return `${chunk} ${from}`;
 }
 
 /** Where the slots of so many records lie, whose offsets are at `at`; null: the slab has no room for them. */

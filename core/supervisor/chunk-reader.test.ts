@@ -1,5 +1,5 @@
 import { sharedSlotBytes } from "@sluice/sdk/record";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { ChunkRef, ListLog, ReadResult } from "../log/log.ts";
 import { ChunkReader, type Loaded } from "./chunk-reader.ts";
 import { SlabPool } from "./slabs.ts";
@@ -55,20 +55,25 @@ test("what every sink had is given up at once, what one still lacks is kept for 
 });
 
 test("the sink ahead waits a moment for those behind it, and no longer", async () => {
-  const pool = new SlabPool();
-  const reader = new ChunkReader(pool, 2 ** 28, () => 2);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const reader = new ChunkReader(new SlabPool(), 2 ** 28, () => 2);
   const list = listOf(1000);
+  const take = async (i: number) => reader.unpin(loaded(await reader.load(list, chunk(`c${i}`), 0)));
   const ahead = async () => {
-    for (let i = 0; i < 40; i++) reader.unpin(loaded(await reader.load(list, chunk(`c${i}`), 0)));
+    for (let i = 0; i < 40; i++) await take(i);
   };
-  let arrived = false;
-  const first = ahead().then(() => {
-    arrived = true;
-  });
-  await vi.waitFor(() => expect(list.reads.length).toBeGreaterThan(5));
-  for (let i = 0; i < 5; i++) reader.unpin(loaded(await reader.load(list, chunk(`c${i}`), 0)));
-  expect(arrived).toBe(false);
+  const settled = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  const first = ahead();
+  for (let i = 0; i < 40; i++) await settled();
+  const waitedAt = list.reads.length;
+  expect(waitedAt).toBeLessThan(10);
+  for (let i = 0; i < 5; i++) await take(i);
+  for (let i = 0; i < 40; i++) await settled();
+  expect(list.reads.length).toBeGreaterThan(waitedAt);
+  expect(list.reads.length).toBeLessThan(20);
   // The other one stands still.
+  await vi.advanceTimersByTimeAsync(100);
   await first;
   expect(list.reads.length).toBe(40);
 });

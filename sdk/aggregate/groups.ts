@@ -64,7 +64,7 @@ const NO_ERRORS: readonly ErrorCount[] = [];
 
 export function groupsOf(aggregation: Aggregation): AggregateGroup[] {
   const { keys, groups } = aggregation;
-  const errors = errorsOf(aggregation);
+  const errors = new Errors(aggregation);
   const members: number[][] = groups.map(() => []);
   for (let counter = 0; counter < keys.size; counter++)
     members[Math.floor(keys.a(counter) / DIMENSIONS)]!.push(counter);
@@ -87,16 +87,11 @@ class Result implements AggregateGroup {
   readonly #aggregation: Aggregation;
   readonly #group: Group;
   readonly #members: readonly number[];
-  readonly #errors: ReadonlyMap<number, readonly ErrorCount[]>;
+  readonly #errors: Errors;
   /** By dimension: how its ids begin. */
   readonly #idStarts: string[] = [];
 
-  constructor(
-    aggregation: Aggregation,
-    group: Group,
-    members: readonly number[],
-    errors: ReadonlyMap<number, readonly ErrorCount[]>,
-  ) {
+  constructor(aggregation: Aggregation, group: Group, members: readonly number[], errors: Errors) {
     const { symbols, plan } = aggregation;
     this.org = symbols.textOf(group.org);
     this.api = plan.owner === "apiId" ? symbols.textOf(group.owner) : "";
@@ -155,7 +150,7 @@ class Result implements AggregateGroup {
       closedConnections: values[base + at.CLOSED_CONNECTIONS]!,
       bytesIn: values[base + at.BYTES_IN]!,
       bytesOut: values[base + at.BYTES_OUT]!,
-      errors: this.#errors.get(counter) ?? NO_ERRORS,
+      errors: this.#errors.of(counter),
     };
   }
 
@@ -212,14 +207,32 @@ function hex(text: string): string {
   return Buffer.from(text).toString("hex");
 }
 
-function errorsOf({ errors, errorCounts, symbols }: Aggregation): Map<number, ErrorCount[]> {
-  const lists = new Map<number, ErrorCount[]>();
-  for (let i = 0; i < errors.size; i++) {
-    const counted = { code: symbols.textOf(errors.b(i)), count: errorCounts[i]! };
-    const list = lists.get(errors.a(i));
-    if (list) list.push(counted);
-    else lists.set(errors.a(i), [counted]);
+/** Which codes each counter has. Lists are made when they are asked for: those of all counters are megabytes. */
+class Errors {
+  readonly #aggregation: Aggregation;
+  /** By counter: the number of its last code + 1; by code: that of the one before. */
+  readonly #last: Int32Array;
+  readonly #before: Int32Array;
+
+  constructor(aggregation: Aggregation) {
+    const { errors, keys } = aggregation;
+    this.#aggregation = aggregation;
+    this.#last = new Int32Array(keys.size);
+    this.#before = new Int32Array(errors.size);
+    for (let i = 0; i < errors.size; i++) {
+      const counter = errors.a(i);
+      this.#before[i] = this.#last[counter]!;
+      this.#last[counter] = i + 1;
+    }
   }
-  for (const list of lists.values()) if (list.length > 1) list.sort((a, b) => (a.code < b.code ? -1 : 1));
-  return lists;
+
+  of(counter: number): readonly ErrorCount[] {
+    const { errors, errorCounts, symbols } = this.#aggregation;
+    let next = this.#last[counter]!;
+    if (next === 0) return NO_ERRORS;
+    const list: ErrorCount[] = [];
+    for (; next !== 0; next = this.#before[next - 1]!)
+      list.push({ code: symbols.textOf(errors.b(next - 1)), count: errorCounts[next - 1]! });
+    return list.length === 1 ? list : list.sort((a, b) => (a.code < b.code ? -1 : 1));
+  }
 }

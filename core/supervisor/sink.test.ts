@@ -260,6 +260,26 @@ test("after a record that ends a gatherer's actor come other chunks: they show t
   expect([...list.chunks.get("1")!.letters]).toEqual([1]);
 });
 
+test("so they do behind a single record that a gatherer may be about to reject", async () => {
+  const { house, list, actor } = await housed({ kind: "gatherer" }, 2);
+  const pass = () => vi.advanceTimersByTimeAsync(300);
+  // Down to the record: the chunk alone, then its halves.
+  for (let i = 0; i < 2; i++) {
+    actor.return([...actor.held.keys()], true);
+    await pass();
+  }
+  list.add(2, 3);
+  await pass();
+  const given = () => [...actor.held.values()].map(({ part }) => `${part.chunk}.${part.from}`);
+  expect(given()).toEqual(["1.0"]);
+  actor.release([...actor.held.keys()]);
+  await pass();
+  expect(given()).toEqual(["1.0", "2.0"]);
+  actor.release([[...actor.held.keys()].at(-1)!]);
+  await pass();
+  expect(given()).toEqual(["1.0", "2.0", "1.1"]);
+});
+
 test("a record is not blamed for a crash while a gather with others was in work", async () => {
   const { house, list } = await housed({}, 2);
   let actor = house.actors[0]!;

@@ -12,7 +12,7 @@ import { Hands } from "./hands.ts";
 import { type Holding, type Piece, pieceOf, type Sent } from "./holding.ts";
 import { Latency } from "./latency.ts";
 import type { SinkBacklog, SinkStatus } from "./status.ts";
-import { SUSPECTS_IN_A_ROW, Suspects } from "./suspects.ts";
+import { CRASHES_UNTIL_ALONE, SUSPECTS_IN_A_ROW, Suspects } from "./suspects.ts";
 
 /** For the log's answer at the end, even when the calls used up the time, ms. */
 const LEAST_PATIENCE_MS = 500;
@@ -332,7 +332,10 @@ export class Sink {
   #message(message: Extract<FromThread, { t: "release" | "settled" | "returned" }>): void {
     this.#movedAt = performance.now();
     if (message.t === "release") {
-      for (const seq of message.seqs) this.#unpin(seq);
+      for (const seq of message.seqs) {
+        this.#unpin(seq);
+        this.#withhold(seq);
+      }
     } else if (message.t === "settled") {
       this.#settled(message);
     } else {
@@ -340,6 +343,13 @@ export class Sink {
     }
     this.#feeder.feed();
     this.#hooks.hungry();
+  }
+
+  /** A gatherer may have found the record at fault, and wait for something to pass before it says so. */
+  #withhold(seq: number): void {
+    const piece = this.#hands.get(seq)?.piece;
+    const single = piece?.alone && piece.to - piece.from === 1 && piece.crashes < CRASHES_UNTIL_ALONE;
+    if (single && this.crew.kind === "gatherer") this.#feeder.putLast(piece.holding);
   }
 
   #settled({ seqs, rejected, counts }: Extract<FromThread, { t: "settled" }>): void {

@@ -35,6 +35,7 @@ export class Deployment {
   /** Instances that were replaced to try again what was suspended. */
   replaced = 0;
   readonly #say: (line: string) => void;
+  /** Of the instances; none, if none is set in this run. */
   readonly #clocks: TestClock[] = [];
   readonly #instances: (SluiceProcess | null)[] = [];
   readonly #all: SluiceProcess[] = [];
@@ -51,10 +52,10 @@ export class Deployment {
   }
 
   async start(): Promise<void> {
-    const { redis, instances, sinks } = this.plan;
-    const clock = clocksIn(this.folder);
-    for (const i of instances.keys()) this.#clocks.push(clock(`instance-${i}`));
-    this.store = await (redis === "single" ? startStore(instances.length, clock("redis")) : startWatchedStore());
+    const { redis, instances, sinks, events } = this.plan;
+    const clock = events.some((event) => event.do.includes("clock")) ? clocksIn(this.folder) : null;
+    if (clock) for (const i of instances.keys()) this.#clocks.push(clock(`instance-${i}`));
+    this.store = await (redis === "single" ? startStore(instances.length, clock?.("redis")) : startWatchedStore());
     this.pusher = new Pusher(this.store, this.#say);
     if (sinks.includes("csv")) this.plugins.push(startCsv(this.folder, instances.length));
     if (sinks.includes("sql_aggregate")) this.plugins.push(await startSqlAggregate(this.folder));
@@ -125,7 +126,7 @@ export class Deployment {
       delivery: { chunkRecords: CHUNK, pollMs: 50 },
       stopMs: STOP_MS,
       loaded: this.plugins.map((plugin) => plugin.sink(i)),
-      env: this.#clocks[i]!.env,
+      ...(this.#clocks[i] && { env: this.#clocks[i].env }),
       ...(storage && { storage }),
     });
     this.#instances[i] = it;

@@ -21,8 +21,9 @@ export interface Store {
 }
 
 /** One server, which keeps what it has said, and a proxy for each instance. */
-export async function startStore(instances: number, clock: TestClock): Promise<Store> {
-  const redis = await startRedis({ flags: { appendonly: "yes", appendfsync: "always" }, env: clock.env });
+export async function startStore(instances: number, clock?: TestClock): Promise<Store> {
+  const flags = { appendonly: "yes", appendfsync: "always" };
+  const redis = await startRedis({ flags, ...(clock && { env: clock.env }) });
   const proxies: TestProxy[] = [];
   for (let i = 0; i < instances; i++) proxies.push(await startProxy(redis));
   return {
@@ -36,7 +37,7 @@ export async function startStore(instances: number, clock: TestClock): Promise<S
           await sleep(event.ms);
           return redis.restart();
         case "redis clock":
-          return clock.set(event.by);
+          return clock!.set(event.by);
         default:
           return happenTo(redis, event);
       }

@@ -133,5 +133,11 @@ function loggerOf(say: (level: Level, line: string) => void): Logger {
     const { error } = (fields ?? {}) as { error?: unknown };
     say(level, error instanceof Error ? `${message}: ${error.message}` : message);
   };
-  return { error: at("error"), warn: at("warn"), info: at("info"), debug: () => {} } as unknown as Logger;
+  return {
+    error: at("error"),
+    warn: at("warn"),
+    info: at("info"),
+    debug: () => {},
+    mask: (text: string) => text,
+  } as unknown as Logger;
 }

@@ -93,11 +93,12 @@ function counter({ name, records, ms, poison }: SinkPlan, { farEnd, counter: sto
           throw judged(error);
         }
       }
-      for (const record of await withoutPoison(batch, call, poison, thread, () => {
+      // What is counted is not looked at again, as in the sinks that Sluice brings.
+      const fresh = batch.filter((record) => record.index >= (done.get(record.part.chunk) ?? 0));
+      const sound = await withoutPoison(fresh, call, poison, thread, () => {
         this.#poisoned = true;
-      })) {
-        if (record.index >= (done.get(record.part.chunk) ?? 0)) this.#items.push(itemOf(record, ledger));
-      }
+      });
+      for (const record of sound) this.#items.push(itemOf(record, ledger));
       for (const { chunk, from, to } of batch.parts) {
         const start = this.#marks.get(chunk)?.from ?? Math.max(from, done.get(chunk) ?? 0);
         if (start < to) this.#marks.set(chunk, { from: start, to });

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Instance } from "../control/instance.ts";
+import { maskSecrets } from "../logging/clean.ts";
 
 /** Of the end of what a daemon wrote while it started. */
 const SHOWN = 40;
@@ -17,12 +18,13 @@ export function lastWords(file: string): string[] {
   return [...new Set(errors.length > 0 ? errors : lines.map(plainMessage))].slice(-SHOWN);
 }
 
-/** What stands there that no logger wrote: the words of the runtime or the system when a process dies. */
+/** What stands there that no logger wrote, credentials aside: the words of the runtime or the system when a process dies. */
 export function foreignWords(file: string): string[] {
   return readText(file)
     .split("\n")
     .filter((line) => line.trim() !== "" && levelOf(line) === null)
-    .slice(-SHOWN);
+    .slice(-SHOWN)
+    .map((line) => maskSecrets(line, []));
 }
 
 /** Where a daemon's standard error goes. */

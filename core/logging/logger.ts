@@ -23,6 +23,8 @@ export interface Logger {
   setLevel(level: LoggerOptions["level"]): void;
   /** Values that must never be printed, besides those known. */
   hide(secrets: readonly string[]): void;
+  /** Text as the log would print it: for what a person gets to see elsewhere. */
+  mask(text: string): string;
   /** Writes what the rate limit holds back; call before the process ends. */
   flush(): void;
 }
@@ -51,8 +53,10 @@ export function createLogger(options: LoggerOptions): Logger {
   const print = FORMATS[format];
   const limit = createRateLimit({ perSecond: options.perSecond ?? 10, now, emit });
 
+  const mask = (text: string) => maskSecrets(text, secrets);
+
   function emit(line: LogLine): void {
-    const message = maskSecrets(line.message, secrets);
+    const message = mask(line.message);
     write(`${print({ ...line, message, fields: cleanFields(line.fields, secrets) })}\n`);
   }
 
@@ -77,6 +81,7 @@ export function createLogger(options: LoggerOptions): Logger {
         // One may be a part of another.
         secrets = [...new Set([...secrets, ...more])].sort((a, b) => b.length - a.length);
       },
+      mask,
       flush: limit.flush,
     };
   }

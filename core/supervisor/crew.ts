@@ -80,9 +80,9 @@ export class Crew {
     }));
   }
 
-  /** Whose fault it is, for health. */
+  /** Whose fault it is, for health. A plugin may say more than anybody may read. */
   #named(reason: string): string {
-    return `${reason} (${this.plugin})`;
+    return `${this.#logger.mask(reason)} (${this.plugin})`;
   }
 
   /** Whose code it is. */
@@ -184,6 +184,7 @@ export class Crew {
     this.#logger.info(`sink ${this.#sink.name} is resumed`);
     if (!this.#byHand) return this.probe();
     this.#byHand = false;
+    this.reason = null;
     this.#policy.reset();
     this.#startAll();
   }

@@ -355,7 +355,7 @@ export class Sink {
   #settled({ seqs, rejected, counts }: Extract<FromThread, { t: "settled" }>): void {
     for (const { seq, index, reason } of rejected) {
       const holding = this.#hands.get(seq)?.piece.holding;
-      holding?.letters.push({ index: index - (holding.ref.first ?? 0), reason });
+      holding?.letters.push({ index: index - (holding.ref.first ?? 0), reason: this.#logger.mask(reason) });
     }
     this.#totals.written += counts.written;
     this.#totals.filtered += counts.filtered;
@@ -413,7 +413,7 @@ export class Sink {
   }
 
   #blame(piece: Piece, reason: string): Piece[] {
-    const pieces = this.#suspects.blame(piece, reason);
+    const pieces = this.#suspects.blame(piece, this.#logger.mask(reason));
     if (pieces.length === 0) {
       // Found: so many of these in a row have a limit of their own.
       this.crew.forgive();

@@ -261,7 +261,7 @@ test("after a record that ends a gatherer's actor come other chunks: they show t
 });
 
 test("so they do behind a single record that a gatherer may be about to reject", async () => {
-  const { house, list, actor } = await housed({ kind: "gatherer" }, 2);
+  const { list, actor } = await housed({ kind: "gatherer" }, 2);
   const pass = () => vi.advanceTimersByTimeAsync(300);
   // Down to the record: the chunk alone, then its halves.
   for (let i = 0; i < 2; i++) {

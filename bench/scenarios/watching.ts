@@ -22,6 +22,7 @@ const WARM_UP = 5;
 const PROFILE_SECONDS = 2;
 const ROUNDS = 5;
 const BACKLOG = 1_500_000;
+const TOKEN = "a-token-of-24-characters";
 const SINKS = ["csv", "other"] as const;
 
 /** What it costs that somebody looks: console, `top` and a scrape each second at a steady rate; a profile during a drain. */
@@ -51,29 +52,40 @@ export async function watching(backlog: Backlog): Promise<Figure[]> {
 
 type Rates = { [sink in (typeof SINKS)[number]]: number };
 
-/** Seconds of CPU at a steady rate. */
+/** Seconds of CPU at a steady rate. What nobody watches has not been watched before either. */
 async function steady(backlog: Backlog, watched: boolean): Promise<number> {
-  return withPump(backlog, async ({ pump, client, port }) => {
+  return withPump(backlog, async ({ pump, client, port, page }) => {
     const make = recordMaker(2);
-    const push = async (seconds: number, looks: boolean) => {
+    const look = async () => {
+      await Promise.all([page(), fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text())]);
+    };
+    const push = async (seconds: number) => {
       const began = performance.now();
       for (let tick = 0; tick < seconds * 50; tick++) {
         await sleep(Math.max(0, began + tick * 20 - performance.now()));
         await backlog.redis.client.rpush(LIST, ...Array.from({ length: RATE / 50 }, () => make()));
-        if (looks && tick % 50 === 0) look().catch(() => {});
+        if (watched && tick % 50 === 0) look().catch(() => {});
       }
     };
-    const look = async () => {
-      const scrape = fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text());
-      await Promise.all([client.status(), client.status(), scrape]);
-    };
+    const ended = new AbortController();
+    const top = watched ? follow(client, ended.signal) : Promise.resolve(0);
     // What is loaded at the first look, and compiled, is there from then on.
-    await push(WARM_UP, true);
+    await push(WARM_UP);
     const before = cpuOf([pump]);
-    await push(SECONDS, watched);
+    await push(SECONDS);
+    const used = cpuOf([pump]) - before;
+    ended.abort();
+    if (watched && (await top) < SECONDS) throw new Error(`top has seen ${await top} snapshots in ${SECONDS} s`);
     await delivered(client, RATE * (WARM_UP + SECONDS));
-    return cpuOf([pump]) - before;
+    return used;
   });
+}
+
+/** As `top` does: how many snapshots came until the signal. */
+async function follow(client: ControlClient, signal: AbortSignal): Promise<number> {
+  let seen = 0;
+  for await (const _ of client.follow(signal)) seen++;
+  return seen;
 }
 
 /** Records/s of each sink from the backlog's appearance on. */
@@ -109,17 +121,20 @@ interface Watched {
   pump: SluiceProcess;
   client: ControlClient;
   port: number;
+  /** Asks what the console's page asks each second. */
+  page: () => Promise<unknown>;
 }
 
 async function withPump<T>(backlog: Backlog, work: (watched: Watched) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-watching-"));
-  const port = await freePort();
+  const [port, consolePort] = [await freePort(), await freePort()];
   const file = join(folder, "pump.conf");
   mkdirSync(join(folder, "csv"));
   const conf = {
     analytics_storage_config: backlog.storage,
     dont_purge_uptime_data: true,
     health_check_endpoint_port: port,
+    sluice: { console: { port: consolePort, token: TOKEN } },
     pumps: { csv: { type: "csv", meta: { csv_dir: join(folder, "csv") } }, other: { type: "dummy" } },
   };
   writeFileSync(file, JSON.stringify(conf));
@@ -127,7 +142,13 @@ async function withPump<T>(backlog: Backlog, work: (watched: Watched) => Promise
   try {
     await pump.ready();
     const { socket } = instanceOf(file, { SLUICE_RUN_DIR: join(folder, "run") });
-    return await work({ pump, client: controlClient({ socket, name: file, version: "" }), port });
+    const page = async () => {
+      const headers = { Authorization: `Bearer ${TOKEN}`, "Sec-Fetch-Site": "same-origin" };
+      const answer = await fetch(`http://127.0.0.1:${consolePort}/v1/status`, { headers });
+      if (!answer.ok) throw new Error(`the console answered ${answer.status}`);
+      return answer.json();
+    };
+    return await work({ pump, client: controlClient({ socket, name: file, version: "" }), port, page });
   } finally {
     await pump.kill();
     rmSync(folder, { recursive: true, force: true });

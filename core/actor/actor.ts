@@ -1,5 +1,5 @@
 import type { CloseReason } from "@sluice/sdk";
-import type { Checked, FromThread, Hello, Limits, Measured, Ready, WireError } from "@sluice/sdk/runtime";
+import type { Checked, FromThread, Hello, Limits, Measured, Previewed, Ready, WireError } from "@sluice/sdk/runtime";
 import { type Body, type Home, isFromThread, type MakeBody, type SentPiece } from "./body.ts";
 import { ENDED_BY_RUNTIME } from "./exit-codes.ts";
 import type { HeapLimits, HeapSample } from "./heap-guard.ts";
@@ -20,6 +20,8 @@ export interface ActorEvents {
   message(message: Extract<FromThread, { t: "release" | "settled" | "returned" | "waiting" | "report" }>): void;
   /** Of a dry run. */
   checked?(answer: Checked): void;
+  /** Of one that was asked for a preview. */
+  previewed?(answer: Previewed): void;
   /** The configuration is at fault. The thread is closed next, by the listener. */
   fatal(during: string, error: WireError): void;
   /** Comes exactly once; every batch in its hands is open again. */
@@ -173,6 +175,9 @@ export class Actor {
         break;
       case "checked":
         this.#events.checked?.(message);
+        break;
+      case "previewed":
+        this.#events.previewed?.(message);
         break;
       case "measured":
         this.#questions.shift()?.(message);

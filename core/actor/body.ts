@@ -79,6 +79,7 @@ const KINDS: { readonly [t: string]: (message: { [key: string]: unknown }) => bo
   fatal: ({ error }) => error !== null && isError(error),
   report: ({ log, metrics, dropped }) => areLines(log) && areMetrics(metrics) && isNumber(dropped),
   checked: ({ seen, error }) => (seen === null || typeof seen === "string") && isError(error),
+  previewed: ({ texts, error }) => (texts === null || areTexts(texts)) && isError(error),
   measured: ({ ms, records, bytes, calls, failed, latency, loopDelayMs }) =>
     [records, bytes, calls, failed].every(isAmount) &&
     has(ms, TIMES) &&
@@ -97,6 +98,10 @@ export function isFromThread(message: unknown): message is FromThread {
 
 function isObject(value: unknown): value is { [key: string]: unknown } {
   return typeof value === "object" && value !== null;
+}
+
+function areTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => one === null || typeof one === "string");
 }
 
 function isNumber(value: unknown): boolean {

@@ -54,7 +54,12 @@ export function plain(text: string): string {
 
 /** JSON for a terminal: what could steer it, or hide text, is escaped. */
 export function plainJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\u2028\u2029\p{Cf}]/gu, (character) => {
+  return plainLines(JSON.stringify(value, null, 2));
+}
+
+/** The same for whatever text, whose line feeds and tabs stay. */
+export function plainLines(text: string): string {
+  return text.replace(/(?![\n\t])[\p{Cc}\u2028\u2029\p{Cf}]/gu, (character) => {
     return `\\u{${character.codePointAt(0)!.toString(16)}}`;
   });
 }

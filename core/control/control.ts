@@ -74,4 +74,8 @@ export interface Tapped {
   taken: boolean;
   /** By the JSON names of its fields; null: it cannot be decoded. */
   record: { [field: string]: unknown } | null;
+  /** As the sink would send it; null: the sink leaves it out. Absent: its plugin does not tell. */
+  sends?: string | null;
+  /** Why its plugin, which could tell, failed to. */
+  failed?: string;
 }

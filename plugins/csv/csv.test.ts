@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type OpenSink, open, type SinkFailed, start } from "@sluice/sdk/testing";
+import { batch, type OpenSink, open, type SinkFailed, start } from "@sluice/sdk/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HEADER } from "./columns.ts";
 import { fileName } from "./file-name.ts";
@@ -185,6 +185,15 @@ test("what the disk does not take is tried again, and says why", async () => {
   expect(sink.waiting?.error?.message).toContain("/proc/sluice");
   expect(sink.waiting?.error?.code).toBe("SLUICE_SINK_RETRYABLE");
   await sink.close();
+});
+
+test("a preview is the row that would be written, and makes nothing", () => {
+  const preview = csv.preview!({ config: { csv_dir: join(folder, "a"), plain_numbers: true } } as never);
+  const row = preview(batch([{ apiId: "api1", path: 'a,"b"', responseCode: 503 }]))!;
+  const [columns] = [...parseRows(row)];
+  expect(columns).toHaveLength(String(HEADER).split(",").length);
+  expect(columns).toEqual(expect.arrayContaining(["api1", 'a,"b"', "503"]));
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 describe("a dry run", () => {

@@ -26,6 +26,10 @@ export default defineSink({
   // Rows are encoded while the system takes those before them.
   concurrency: 2,
   check: async ({ config }) => tryFolder(resolve(config.csv_dir)),
+  preview({ config }) {
+    const rows = encode.csv(FIELDS, { plain: config.plain_numbers });
+    return (batch) => Array.from(rows.pages(batch), ({ body }) => Buffer.from(body).toString()).join("");
+  },
   async open({ config, log }) {
     const file = new HourlyFile(resolve(config.csv_dir), HEADER, log);
     file.prepare();

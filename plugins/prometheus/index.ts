@@ -2,7 +2,8 @@ import { defineSink } from "@sluice/sdk";
 import { Config } from "./config.ts";
 import { isFree, listen } from "./endpoint.ts";
 import { exposition } from "./exposition.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics, type MetricsOptions } from "./metrics.ts";
+import { seriesPreview } from "./preview.ts";
 import { metricSpecs } from "./specs.ts";
 
 /** Totals over all records, for Prometheus to scrape. */
@@ -17,10 +18,10 @@ export default defineSink({
     const place = `${config.listen_address}${pathOf(config)}`;
     return `${specs.length} metrics on ${place}${free ? "" : ", where something listens now: this sink, if it runs already"}`;
   },
+  preview: ({ config, log }) => seriesPreview(metricSpecs(config, log.error), optionsOf(config)),
   async open({ config, log, metrics: own }) {
     const specs = metricSpecs(config, log.error);
-    const { track_all_paths: trackAllPaths, aggregate_observations: means, max_series: maxSeries } = config;
-    const metrics = new Metrics(specs, { trackAllPaths, means, maxSeries });
+    const metrics = new Metrics(specs, optionsOf(config));
     const path = pathOf(config);
     const endpoint = await listen(config.listen_address, path, exposition(metrics.families));
     log.info(`Metrics are served on ${config.listen_address}${path}`);
@@ -44,6 +45,11 @@ export default defineSink({
     };
   },
 });
+
+function optionsOf(config: Config): MetricsOptions {
+  const { track_all_paths: trackAllPaths, aggregate_observations: means, max_series: maxSeries } = config;
+  return { trackAllPaths, means, maxSeries };
+}
 
 function pathOf({ path }: Config): string {
   return path.startsWith("/") ? path : `/${path}`;

@@ -38,6 +38,15 @@ export interface Hello {
   prepare: Prepare;
   /** "open" tries the sink's `check` instead, and "checked" is the answer. */
   dry?: boolean;
+  /** "open" has the sink's `preview` show these instead, and "previewed" is the answer. */
+  preview?: PreviewRequest;
+}
+
+/** Records as they lie in the log. */
+export interface PreviewRequest {
+  wire: Wire;
+  /** `raw`: base64. Such a request also goes to a process of its own, as JSON. */
+  records: { chunk: string; index: number; raw: string }[];
 }
 
 export type FromThread =
@@ -45,6 +54,7 @@ export type FromThread =
   | { t: "unsupported"; api: number; missing: string[] }
   | { t: "opened"; kind: "writer" | "gatherer" }
   | Checked
+  | Previewed
   /** Gatherers: memory may be reused, progress not yet saved. */
   | { t: "release"; seqs: number[] }
   /** The host stores the dead letters, then acknowledges; implies release. */
@@ -75,6 +85,13 @@ export interface Checked {
   t: "checked";
   /** What was seen; null: it failed, or the sink cannot be tried without writing. */
   seen: string | null;
+  error: WireError | null;
+}
+
+export interface Previewed {
+  t: "previewed";
+  /** One for each record, null where the sink leaves it out. Null: it failed, or the sink has no preview. */
+  texts: (string | null)[] | null;
   error: WireError | null;
 }
 

@@ -10,7 +10,8 @@ import type { During, Host, Runner } from "./host.ts";
 import { Meter } from "./meter.ts";
 import { Periodic } from "./periodic.ts";
 import { Piece } from "./piece.ts";
-import { type FromThread, type Hello, type Limits, PROTOCOL, type ToThread } from "./protocol.ts";
+import { previewRecords } from "./preview.ts";
+import { type FromThread, type Hello, type Limits, PROTOCOL, type PreviewRequest, type ToThread } from "./protocol.ts";
 import { Reporter } from "./reporter.ts";
 import { WriterRunner } from "./writer.ts";
 
@@ -77,7 +78,8 @@ export class Runtime implements Host {
         break;
       case "open":
         this.#limits = message.limits;
-        void (this.#hello!.dry ? this.#check() : this.#open());
+        if (this.#hello!.preview) this.#preview(this.#hello!.preview);
+        else void (this.#hello!.dry ? this.#check() : this.#open());
         break;
       case "batch":
         this.#batch(message);
@@ -214,6 +216,17 @@ export class Runtime implements Host {
       this.#options.post({ t: "checked", seen: null, error: toWireError(error) });
     } finally {
       cancel();
+    }
+  }
+
+  /** Once, and the sink is never opened either. */
+  #preview(request: PreviewRequest): void {
+    try {
+      const preview = this.#definition!.preview?.(this.#context());
+      const texts = preview ? previewRecords(preview, request, this.#prepare!) : null;
+      this.#options.post({ t: "previewed", texts, error: null });
+    } catch (error) {
+      this.#options.post({ t: "previewed", texts: null, error: toWireError(error) });
     }
   }
 

@@ -33,6 +33,12 @@ export interface SinkDefinition<C extends TSchema = TSchema, K extends Kind = "a
    * sentence that it gives is shown ("PostgreSQL 16.2, its table is there"). Without it the sink is not tried.
    */
   check?(context: SinkContext<Static<C>>): Promise<string>;
+  /**
+   * For `sluice tap`: gives a function from one record (a batch of it, filtered and prepared) to what the sink would send
+   * for it, as text for people; null: it leaves the record out. The sink is not opened for it: connects to nothing, writes
+   * nothing. Without it, the record is shown.
+   */
+  preview?(context: SinkContext<Static<C>>): (batch: Batch<RecordOf<K>>) => string | null;
 }
 
 /** `records` default 1,000 (at most 50,000), `bytes` 4 MiB (16 MiB), `linger` 0 ms (5,000). */

@@ -137,6 +137,8 @@ test("tap shows what a sink would be given, and takes nothing", async () => {
   ]);
   expect(tapped[0].record).toMatchObject({ api_id: "api1", host: "", raw_request: "" });
   expect(tapped[3].record).toBeNull();
+  // The row of the file, of those that have one.
+  expect(tapped.map(({ sends }) => sends?.includes(",api1,"))).toEqual([true, false, undefined, undefined]);
   const people = (await command(pump, "tap", "one", "--records", "3")).out;
   expect(people).toMatch(/^record 0 of chunk \d+-0\./);
   expect(people).toContain("record 2 of chunk");

@@ -1,4 +1,4 @@
-import { defineSink, Type } from "@sluice/sdk";
+import { defineSink, type Static, Type } from "@sluice/sdk";
 import { type AggregateKind, type AggregateRules, Aggregation } from "@sluice/sdk/aggregate";
 import { checkDatabase } from "../database/check.ts";
 import { openDatabase } from "../database/open.ts";
@@ -6,10 +6,11 @@ import { connectionSettings } from "../database/settings.ts";
 import { dropMarks } from "../watermarks/table.ts";
 import { AggregateGather } from "./gather.ts";
 import { GatherSize } from "./gather-size.ts";
+import { counterPreview } from "./preview.ts";
 import { AggregateStore } from "./store.ts";
 import { tableName } from "./table.ts";
 
-const config = Type.Object({
+const Config = Type.Object({
   ...connectionSettings,
   track_all_paths: Type.Boolean({
     default: false,
@@ -41,13 +42,26 @@ const KEEP_MARKS_SECONDS = 14 * 86_400;
 /** What a written aggregation may have grown to, to be used again for its memory. */
 const MOST_SPARE_BYTES = 64 << 20;
 
+function rulesOf(kind: AggregateKind, config: Static<typeof Config>): AggregateRules {
+  return {
+    kind,
+    daily: config.table_sharding,
+    minutes: config.store_analytics_per_minute ? 1 : 60,
+    ...(kind === "rest" && {
+      trackAllPaths: config.track_all_paths,
+      ignoreTagPrefixes: config.ignore_tag_prefix_list,
+    }),
+  };
+}
+
 /** Adds records up by hour, organisation (or API) and dimension. */
 const aggregate = (type: string, kind: AggregateKind) =>
   defineSink({
     type,
-    config,
+    config: Config,
     decodes: false,
     check: ({ config }) => checkDatabase(config, tableName(kind)),
+    preview: ({ config }) => counterPreview(rulesOf(kind, config)),
     // The more records a gather has, the fewer rows the database writes a record.
     gather: { ms: 4000, records: 1_000_000 },
     async open({ config, name, log, every }) {
@@ -66,15 +80,7 @@ const aggregate = (type: string, kind: AggregateKind) =>
         log.warn(`the index on the dimensions cannot be made, queries will be slow: ${error.message}`);
       });
       every(HOUR_MS, () => dropMarks(database, database.dialect, name, KEEP_MARKS_SECONDS));
-      const rules: AggregateRules = {
-        kind,
-        daily,
-        minutes: config.store_analytics_per_minute ? 1 : 60,
-        ...(kind === "rest" && {
-          trackAllPaths: config.track_all_paths,
-          ignoreTagPrefixes: config.ignore_tag_prefix_list,
-        }),
-      };
+      const rules = rulesOf(kind, config);
       // One is filled while another is written.
       let spare: Aggregation | null = null;
       const take = () => {

@@ -3,6 +3,7 @@ import { checkDatabase } from "../database/check.ts";
 import { openDatabase } from "../database/open.ts";
 import { connectionSettings } from "../database/settings.ts";
 import { GRAPH, INDEXED, MCP, RECORD, type RecordColumn } from "./columns.ts";
+import { rowPreview } from "./preview.ts";
 import { Tables } from "./tables.ts";
 import { RowWriter } from "./writer.ts";
 import { Written } from "./written.ts";
@@ -68,13 +69,19 @@ async function open(kind: Kind, table: string, context: SinkContext<Settings>): 
   }
 }
 
+const REST: Kind = { columns: RECORD, indexed: INDEXED, takes: ({ isMcp }) => !isMcp };
+const GRAPHQL: Kind = { columns: GRAPH, indexed: [], takes: ({ isGraphql }) => isGraphql };
+const MCP_ONLY: Kind = { columns: MCP, indexed: [], takes: ({ isMcp }) => isMcp };
+
+const preview = ({ columns, takes }: Kind) => rowPreview(columns, takes);
+
 const sql = defineSink({
   type: "sql",
   config: Settings,
   decodes: false,
   batch: BATCH,
-  open: (context) =>
-    open({ columns: RECORD, indexed: INDEXED, takes: ({ isMcp }) => !isMcp }, "tyk_analytics", context),
+  open: (context) => open(REST, "tyk_analytics", context),
+  preview: () => preview(REST),
   check: ({ config }) => checkDatabase(config, "tyk_analytics"),
 });
 
@@ -82,8 +89,8 @@ const graph = defineSink({
   type: "sql-graph",
   config: withTable("tyk_analytics_graph", "GRAPH_SQL_META"),
   batch: BATCH,
-  open: (context) =>
-    open({ columns: GRAPH, indexed: [], takes: ({ isGraphql }) => isGraphql }, context.config.table_name, context),
+  open: (context) => open(GRAPHQL, context.config.table_name, context),
+  preview: () => preview(GRAPHQL),
   check: ({ config }) => checkDatabase(config, config.table_name),
 });
 
@@ -91,8 +98,8 @@ const mcp = defineSink({
   type: "sql-mcp",
   config: withTable("tyk_analytics_mcp", "MCP_SQL_META"),
   batch: BATCH,
-  open: (context) =>
-    open({ columns: MCP, indexed: [], takes: ({ isMcp }) => isMcp }, context.config.table_name, context),
+  open: (context) => open(MCP_ONLY, context.config.table_name, context),
+  preview: () => preview(MCP_ONLY),
   check: ({ config }) => checkDatabase(config, config.table_name),
 });
 

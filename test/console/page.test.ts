@@ -1,5 +1,8 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Page } from "playwright-core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { serveConsole, useConsole } from "./house.ts";
 
 const VIEWS = ["#/", "#/sinks/mongo", "#/letters"];
@@ -223,6 +226,57 @@ describe("dead letters", () => {
     expect(control.asked).toEqual([`replay ${JSON.stringify({ ids })}`]);
     await page.getByRole("heading", { name: "21 letters" }).waitFor();
   });
+});
+
+test("a page of another origin reads, does, loads and frames nothing, even with the token", async () => {
+  const { page, console, control } = await useConsole({ open: false });
+  const evil = createServer((_, response) => {
+    response.setHeader("Content-Type", "text/html").end("<!doctype html><title>Another origin</title>");
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => void evil.close());
+  await once(evil, "listening");
+  await page.goto(`http://localhost:${(evil.address() as AddressInfo).port}/`);
+  const got = await page.evaluate(async (target) => {
+    const suspend = (options: RequestInit) =>
+      fetch(`${target}/v1/sinks/csv/suspend`, { method: "POST", ...options }).then(
+        ({ status, type }) => `${status} ${type}`,
+        () => "refused",
+      );
+    const load = (name: "script" | "img", path: string) =>
+      new Promise<string>((resolve) => {
+        const element = document.createElement(name);
+        element.onload = () => resolve("loaded");
+        element.onerror = () => resolve("refused");
+        element.src = `${target}${path}`;
+        document.body.append(element);
+      });
+    // Each element's end is told by the browser: a frame that is refused has loaded an error.
+    const frame = document.createElement("iframe");
+    frame.name = "frame";
+    const framed = () => new Promise((resolve) => frame.addEventListener("load", resolve, { once: true }));
+    frame.src = `${target}/`;
+    document.body.append(frame);
+    await framed();
+    const form = document.createElement("form");
+    Object.assign(form, {
+      action: `${target}/v1/letters/drop`,
+      method: "post",
+      enctype: "text/plain",
+      target: "frame",
+    });
+    document.body.append(form);
+    form.submit();
+    await framed();
+    return {
+      withToken: await suspend({ headers: { Authorization: "Bearer a-token-of-24-characters" } }),
+      simple: await suspend({ mode: "no-cors", credentials: "include" }),
+      script: await load("script", "/page.js"),
+      image: await load("img", "/icon.svg"),
+    };
+  }, new URL(console.url).origin);
+  expect(got).toEqual({ withToken: "refused", simple: "refused", script: "refused", image: "refused" });
+  expect(page.frames().map((frame) => frame.url())).toContain("chrome-error://chromewebdata/");
+  expect(control.asked).toEqual([]);
 });
 
 describe("everybody", () => {

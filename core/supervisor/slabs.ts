@@ -4,12 +4,14 @@ const LARGEST = 4 * 2 ** 20;
 const STEPS = 4;
 /** One that lies there may be so many times as large as is needed: chunks of a steady stream differ by as much. */
 const ROOMY = 2;
+/** So much is kept, needed or not: a sink that falls behind for a while needs it again. */
+const KEPT = 16 * 2 ** 20;
 
 /**
  * Shared memory for records on their way to the actors. Slabs come in a few sizes and are used again, for fresh memory costs
  * three times as much as memory used before, and what is given up is not free before the collector of every thread that saw
- * it has run; so only what lay unused for a while is. One record that needs more than the largest gets a slab of its own,
- * which is not kept. The pool itself sets no bound: who takes from it does, by credit.
+ * it has run: minutes, in a thread that makes little garbage. So only much that lay unused for a while is. One record that needs
+ * more than the largest gets a slab of its own, which is not kept. The pool itself sets no bound: who takes from it does, by credit.
  */
 export class SlabPool {
   #free: SharedArrayBuffer[] = [];
@@ -57,9 +59,9 @@ export class SlabPool {
     this.#freeBytes += slab.byteLength;
   }
 
-  /** Gives up what was never needed since the last call. */
+  /** Gives up what was never needed since the last call, beyond what is kept. */
   trim(): void {
-    while (this.#unused > 0) {
+    while (this.#unused > 0 && this.#freeBytes > KEPT) {
       const oldest = this.#free.shift()!;
       this.#unused -= oldest.byteLength;
       this.#freeBytes -= oldest.byteLength;

@@ -31,10 +31,12 @@ const HEADERS = {
   "Cache-Control": "no-store",
 } as const;
 
+const SET = new Map(Object.entries(HEADERS));
+
 /** On every answer, refusals too. */
-export const secureHeaders: MiddlewareHandler<Env> = async (c, next) => {
-  await next();
-  for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
+export const secureHeaders: MiddlewareHandler<Env> = (c, next) => {
+  c.env.outgoing.setHeaders(SET);
+  return next();
 };
 
 /**

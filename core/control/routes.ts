@@ -19,11 +19,12 @@ export function controlRoutes(control: Control, logger: Pick<Logger, "error">): 
   const app = new Hono();
   const { version } = control.about();
 
-  app.use(async (c, next) => {
-    await next();
+  // Ahead: to an answer that is there already they would be added by copying it, its body as a stream.
+  app.use((c, next) => {
     c.header(VERSION_HEADER, version);
     c.header("Cache-Control", "no-store");
     c.header("X-Content-Type-Options", "nosniff");
+    return next();
   });
   app.use(bodyLimit({ maxSize: BODY_BYTES, onError: tooLarge }));
   app.use(async (c, next) => {
@@ -46,7 +47,7 @@ export function controlRoutes(control: Control, logger: Pick<Logger, "error">): 
 
   app.get("/v1/about", (c) => c.json(control.about()));
   app.get("/v1/status", async (c) => {
-    return flag(c.req.query(), "follow") ? lines(control.follow()) : c.json(control.status());
+    return flag(c.req.query(), "follow") ? lines(c, control.follow()) : c.json(control.status());
   });
   app.post("/v1/reload", async (c) => c.json(await control.reload()));
   app.post("/v1/stop", (c) => {
@@ -71,7 +72,7 @@ export function controlRoutes(control: Control, logger: Pick<Logger, "error">): 
     return c.json(await control.profileAll(wholeNumber(c.req.query(), "seconds", SECONDS), c.req.raw.signal));
   });
   app.get("/v1/sinks/:sink/tap", (c) => {
-    return lines(control.tap(c.req.param("sink"), wholeNumber(c.req.query(), "records", RECORDS)));
+    return lines(c, control.tap(c.req.param("sink"), wholeNumber(c.req.query(), "records", RECORDS)));
   });
 
   app.get("/v1/letters", async (c) => c.json(await control.letters.list(readFilter(c.req.query()))));
@@ -88,7 +89,7 @@ export function controlRoutes(control: Control, logger: Pick<Logger, "error">): 
 }
 
 /** NDJSON. The first item is waited for, so that what cannot be done at all has its status; a later error is the last line. */
-async function lines(items: AsyncIterable<object>): Promise<Response> {
+async function lines(c: Context, items: AsyncIterable<object>): Promise<Response> {
   const rest = items[Symbol.asyncIterator]();
   const first = await rest.next();
   const body = new ReadableStream<Uint8Array>({
@@ -110,7 +111,7 @@ async function lines(items: AsyncIterable<object>): Promise<Response> {
       await rest.return?.();
     },
   });
-  return new Response(body, { headers: { "Content-Type": "application/x-ndjson" } });
+  return c.body(body, 200, { "Content-Type": "application/x-ndjson" });
 }
 
 /** What several are told at once is written out once. */

@@ -36,7 +36,7 @@ async function scene(uptime: readonly HttpCheck[] = []): Promise<Scene> {
   const sinks = {
     good: { type: "good", module: "good.ts", config: { password: SECRET } },
     picky: { type: "picky", module: "picky.ts" },
-    busy: { type: "burns", module: "burning.ts", config: { ms: 30 } },
+    busy: { type: "burns", module: "burning.ts", config: { ms: 100 } },
     away: { type: "gated", module: "gated.ts" },
   };
   const tests = { concurrency: 2, failures: 1, successes: 1, expireMs: 0, report: false, checks: [...uptime] };

@@ -123,7 +123,7 @@ function write(file: string, text: string): void {
 }
 
 /** The process below this one that is number 1 where it lives. */
-function firstOf(pid: number): number | null {
+export function firstOf(pid: number): number | null {
   try {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
     const isFirst = (child: string) => /^NSpid:.*\t1$/m.test(readFileSync(`/proc/${child}/status`, "utf8"));

@@ -379,6 +379,11 @@ export class World implements Told {
       if (again) for (const record of records) this.ledger.renamed(this.#numberOf(record));
     }
     this.ledger.forgottenSince(since, known);
+    // A dead letter that is forgotten does not come again where a watermark has passed its record.
+    const counters = this.plan.sinks.filter(({ kind }) => kind === "counter").map(({ name }) => name);
+    for (const { sink, n, reason } of this.#lettersInRedis()) {
+      if (counters.includes(sink)) this.ledger.letter(sink, n, reason);
+    }
     this.#excuse(null, since, this.#late(0));
     this.server.rewind(then);
   }
@@ -419,11 +424,16 @@ export class World implements Told {
       }
       return;
     }
-    for (const list of listsOf(this.plan.lists)) {
-      for (const { fields } of this.server.redis.stream(keysOf(list).dead)?.entries ?? []) {
-        const [, sink, , , , , , reason, , raw] = fields;
-        this.ledger.letter(String(sink), this.#numberOf(raw as Buffer), String(reason));
-      }
-    }
+    for (const { sink, n, reason } of this.#lettersInRedis()) this.ledger.letter(sink, n, reason);
+  }
+
+  #lettersInRedis(): { sink: string; n: number; reason: string }[] {
+    const entries = listsOf(this.plan.lists).flatMap(
+      (list) => this.server.redis.stream(keysOf(list).dead)?.entries ?? [],
+    );
+    return entries.map(({ fields }) => {
+      const [, sink, , , , , , reason, , raw] = fields;
+      return { sink: String(sink), n: this.#numberOf(raw as Buffer), reason: String(reason) };
+    });
   }
 }

@@ -170,7 +170,7 @@ export const Sluice = Type.Object(
         lease: duration("A sink that does not renew for so long loses its chunks to another instance.", 30_000, {
           minimum: 1000,
         }),
-        poll: duration("How often an idle list is looked at.", 200, { minimum: 10 }),
+        poll: duration("How often an idle list is looked at; sooner where much came meanwhile.", 200, { minimum: 10 }),
         chunk_records: whole("Most records of a chunk.", {
           default: 1000,
           minimum: 1,

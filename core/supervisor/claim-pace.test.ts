@@ -28,6 +28,14 @@ test("the sink that is furthest says how fast: one that takes nothing does not s
   }
 });
 
+test("a list that was empty is looked at sooner, the more came meanwhile", () => {
+  const pace = new ClaimPace<string>(
+    () => [],
+    () => true,
+  );
+  expect([0, 10, 1000, 2000, 20_000].map((found) => pace.idle(200, found))).toEqual([200, 200, 200, 100, 10]);
+});
+
 test("sinks that do not work are not claimed for in a hurry", () => {
   const pace = new ClaimPace(
     () => ["suspended"],

@@ -1,5 +1,7 @@
 /** Chunks that lie ready for a sink that takes them: they bridge the time that a claim needs. */
 const LEAD = 8;
+/** A look at the list that finds more records than these, which make one chunk, could have come sooner. */
+const WORTH_A_LOOK = 1000;
 
 /**
  * How soon the next chunk of a backlog is claimed. At once while some sink that works has fewer than LEAD chunks before it:
@@ -29,6 +31,11 @@ export class ClaimPace<S> {
   /** After a claim that took so long, ms. */
   pause(claimMs: number): number {
     return this.#sinks().some((sink) => this.#works(sink) && this.#leadOf(sink) < LEAD) ? 0 : claimMs;
+  }
+
+  /** After the list was found empty: `pollMs` at most, sooner where so many came since it was last empty that a look is worth its cost. */
+  idle(pollMs: number, found: number): number {
+    return pollMs * Math.min(1, WORTH_A_LOOK / found);
   }
 
   /** It is gone. */

@@ -211,13 +211,15 @@ export class ListDrain {
   }
 
   async #claimLoop(): Promise<void> {
+    /** Records claimed since the list was last empty. */
+    let found = 0;
     while (!this.#stopped) {
       if (this.sinks.length === 0) {
         await this.#sleep(SLOW_POLL_MS);
         continue;
       }
       const began = performance.now();
-      let pause = this.#awake() ? this.#pollMs : Math.max(this.#pollMs, SLOW_POLL_MS);
+      let pause = ERROR_PAUSE_MS;
       let claimed = 0;
       try {
         const { claimed: records, left } = await this.list.claim();
@@ -229,10 +231,14 @@ export class ListDrain {
           this.#activeAt = performance.now();
           this.#pace.claimed();
         }
+        found += claimed;
         if (left > 0) pause = this.#pace.pause(performance.now() - began);
+        else {
+          pause = this.#pace.idle(this.#awake() ? this.#pollMs : Math.max(this.#pollMs, SLOW_POLL_MS), found);
+          found = 0;
+        }
       } catch (error) {
         this.#troubles.failed(this.list.name, error);
-        pause = ERROR_PAUSE_MS;
       }
       // Other instances claim too: there may be chunks whether or not this claim found any.
       for (const sink of this.#taking()) {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { encode } from "@sluice/sdk";
 import type { LoadColumn } from "../database.ts";
 import type { Loader } from "../driver.ts";
@@ -14,7 +15,11 @@ export function sqliteLoader(columns: readonly LoadColumn[]): Loader<SqliteConne
   return async (connection, table, batch, { done }) => {
     const insert = rowInserter(connection, table, names);
     const outside = !connection.database.inTransaction;
-    if (outside) await connection.begin();
+    if (outside) {
+      // What has come meanwhile joins the next batch: inserting holds the thread, and each transaction waits for the disk.
+      await turn();
+      await connection.begin();
+    }
     try {
       for (const row of encoder.rows(batch)) insert(row);
       if (outside) await connection.commit();

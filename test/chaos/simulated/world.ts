@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FromThread } from "@sluice/sdk/runtime";
 import type { MakeBody } from "../../../core/actor/body.ts";
-import { keysOf } from "../../../core/log/keys.ts";
 import type { DeliveryLog } from "../../../core/log/log.ts";
 import type { RedisLogOptions } from "../../../core/log/redis.ts";
 import { FREE } from "../../../core/log/scripts.ts";
@@ -11,6 +10,7 @@ import { Ledger } from "../ledger.ts";
 import { Random } from "../random.ts";
 import { numberIn, recordOf } from "../records.ts";
 import { type SimulatedBody, simulatedBodies } from "./body.ts";
+import { Contents } from "./contents.ts";
 import type { Told } from "./engine.ts";
 import { Counter, FarEnd } from "./far-end.ts";
 import { Instance, listsOf } from "./instance.ts";
@@ -48,7 +48,7 @@ export class World implements Told {
   readonly #farEnds = new Map<string, FarEnd>();
   readonly #counters = new Map<string, Counter>();
   readonly #random: Random;
-  readonly #numbers = new WeakMap<Buffer, number>();
+  readonly #contents: Contents;
   readonly #tell: ((line: string) => void) | null;
   #next = 0;
   #folder: string | null = null;
@@ -61,16 +61,17 @@ export class World implements Told {
     this.simulation = new Simulation(plan.seed);
     this.#random = new Random(plan.seed, "world");
     this.server = new Server(this.simulation);
+    this.#contents = new Contents(this.server, listsOf(plan.lists));
     if (mutant.request) this.server.alter = (request) => mutant.request!(request);
     this.server.redis.changesHands = (from, to, idleMs) => {
       if (from === FREE || to === FREE || idleMs >= plan.leaseMs) return;
       this.ledger.fault(`${to} took a chunk of ${from}, who was idle for ${Math.round(idleMs)} ms only`);
     };
     this.server.acknowledged = (log, sink, entries) => {
-      for (const entry of entries) this.acknowledged(sink, this.#recordsOf(log, entry));
+      for (const entry of entries) this.acknowledged(sink, this.#contents.recordsOf(log, entry));
     };
     this.server.released = (log, sink, entries) => {
-      for (const entry of entries) this.released(sink, this.#recordsOf(log, entry));
+      for (const entry of entries) this.released(sink, this.#contents.recordsOf(log, entry));
     };
     this.instances = plan.instances.map(() => null);
     for (const { name, kind, latencyMs, poison } of plan.sinks) {
@@ -104,11 +105,9 @@ export class World implements Told {
     const records = Array.from({ length: count }, () => {
       const n = this.#next++;
       this.ledger.pushed(n, this.simulation.now);
-      const record = recordOf(n, large);
-      this.#numbers.set(record, n);
-      return record;
+      return [n, recordOf(n, large)] as const;
     });
-    this.server.redis.push(listsOf(this.plan.lists)[list]!, records);
+    this.#contents.push(this.#contents.lists[list]!, records);
   }
 
   /** Ends all that is wrong: whoever is gone is back, and everything works. */
@@ -141,10 +140,7 @@ export class World implements Told {
       const usages = this.instances.map((instance) => instance!.log.usage().catch(() => null));
       return (await Promise.all(usages)).every((usage) => usage?.records === 0);
     }
-    return listsOf(this.plan.lists).every((list) => {
-      const keys = keysOf(list);
-      return redis.list(list).length === 0 && (redis.stream(keys.log)?.entries.length ?? 0) === 0;
-    });
+    return this.#contents.done;
   }
 
   /** What is left over at rest, and all that the ledger finds. */
@@ -249,8 +245,12 @@ export class World implements Told {
           this.#excuse(null, simulation.now, this.#late(0));
         }
         return;
-      case "group is lost":
-        return this.#loseGroup(this.plan.sinks[event.sink]!.name);
+      case "group is lost": {
+        const { name } = this.plan.sinks[event.sink]!;
+        // It begins again with what is still there.
+        for (const n of this.#contents.loseGroup(name)) this.ledger.excuseRecord(name, n);
+        return;
+      }
       case "far end": {
         const farEnd = this.#farEnds.get(this.plan.sinks[event.sink]!.name)!;
         farEnd.mode = event.mode;
@@ -372,45 +372,20 @@ export class World implements Told {
 
   /** Another server takes its place, which had not heard of anything since then. */
   #rewind(then: Data, since: number): void {
-    const known = new Set([...then.lists.values()].flat().map((record) => this.#numberOf(record)));
+    const known = new Set([...then.lists.values()].flat().map((record) => this.#contents.numberOf(record)));
     for (const [key, records] of then.lists) {
       // What was on its way to a disk is taken once more.
-      const again = this.plan.engine === "disk" || listsOf(this.plan.lists).includes(key);
-      if (again) for (const record of records) this.ledger.renamed(this.#numberOf(record));
+      const again = this.plan.engine === "disk" || this.#contents.lists.includes(key);
+      if (again) for (const record of records) this.ledger.renamed(this.#contents.numberOf(record));
     }
     this.ledger.forgottenSince(since, known);
     // A dead letter that is forgotten does not come again where a watermark has passed its record.
     const counters = this.plan.sinks.filter(({ kind }) => kind === "counter").map(({ name }) => name);
-    for (const { sink, n, reason } of this.#lettersInRedis()) {
+    for (const { sink, n, reason } of this.#contents.letters()) {
       if (counters.includes(sink)) this.ledger.letter(sink, n, reason);
     }
     this.#excuse(null, since, this.#late(0));
     this.server.rewind(then);
-  }
-
-  #loseGroup(sink: string): void {
-    for (const list of listsOf(this.plan.lists)) {
-      const { log } = keysOf(list);
-      const stream = this.server.redis.stream(log);
-      if (!stream?.groups.delete(sink)) continue;
-      // It begins again with what is still there.
-      for (const { id } of stream.entries) for (const n of this.#recordsOf(log, id)) this.ledger.excuseRecord(sink, n);
-    }
-  }
-
-  /** Of the chunk with this descriptor. */
-  #recordsOf(log: string, entry: string): number[] {
-    const fields = this.server.redis.stream(log)?.entries.find(({ id }) => id === entry)?.fields;
-    if (!fields) return [];
-    const [, block, , records, , , , behind] = fields.map(String);
-    const list = listsOf(this.plan.lists).find((name) => keysOf(name).log === log)!;
-    const all = this.server.redis.list(keysOf(list).block(block!));
-    const end = all.length - Number(behind);
-    return all.slice(Math.max(0, end - Number(records)), Math.max(0, end)).map((record) => this.#numberOf(record));
-  }
-
-  #numberOf(record: Buffer): number {
-    return this.#numbers.get(record) ?? numberIn(record);
   }
 
   async #readLetters(): Promise<void> {
@@ -424,16 +399,6 @@ export class World implements Told {
       }
       return;
     }
-    for (const { sink, n, reason } of this.#lettersInRedis()) this.ledger.letter(sink, n, reason);
-  }
-
-  #lettersInRedis(): { sink: string; n: number; reason: string }[] {
-    const entries = listsOf(this.plan.lists).flatMap(
-      (list) => this.server.redis.stream(keysOf(list).dead)?.entries ?? [],
-    );
-    return entries.map(({ fields }) => {
-      const [, sink, , , , , , reason, , raw] = fields;
-      return { sink: String(sink), n: this.#numberOf(raw as Buffer), reason: String(reason) };
-    });
+    for (const { sink, n, reason } of this.#contents.letters()) this.ledger.letter(sink, n, reason);
   }
 }

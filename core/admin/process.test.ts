@@ -7,8 +7,8 @@ import { PROCESS_FAMILIES } from "./process-families.ts";
 const look = watchProcess();
 
 test("a thread that was busy is seen in the lag until the next look", async () => {
-  await sleep(150);
-  const until = performance.now() + 500;
+  await sleep(300);
+  const until = performance.now() + 700;
   while (performance.now() < until);
   let lag = look().lag;
   for (let i = 0; lag.max < 0.3 && i < 100; i++) {

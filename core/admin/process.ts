@@ -49,7 +49,7 @@ const GC_KINDS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** How often the lag is measured. Each time wakes the process: every 10 ms would cost more CPU than a scrape each second. */
-const LAG_MS = 100;
+const LAG_MS = 250;
 const LONGEST_LAG_MS = 60_000;
 
 /** Measures from now on; the result looks. */

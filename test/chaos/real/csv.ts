@@ -33,7 +33,13 @@ export function startCsv(folder: string, instances: number): Plugin {
       rmSync(ballast, { force: true });
     },
     async verdict({ given, doubtful }, { faults, renamed }) {
-      const { missing, duplicates, foreign } = arrivals(numbersIn(...folders), given);
+      let numbers: number[];
+      try {
+        numbers = numbersIn(...folders);
+      } catch (error) {
+        return { wrong: [`csv has rows that are not whole: ${(error as Error).message}`], repeated: 0 };
+      }
+      const { missing, duplicates, foreign } = arrivals(numbers, given);
       const wrong: string[] = [];
       const lost = missing.filter((n) => !doubtful.has(n));
       if (lost.length > 0) wrong.push(`csv lacks ${lost.length}: ${lost.slice(0, 12).join(", ")}`);

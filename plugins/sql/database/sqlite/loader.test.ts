@@ -1,3 +1,4 @@
+import { MessageChannel } from "node:worker_threads";
 import { F } from "@sluice/sdk";
 import { batch } from "@sluice/sdk/testing";
 import { expect, onTestFinished, test } from "vitest";
@@ -14,10 +15,10 @@ test("what has come meanwhile is heard before rows go in, so that it joins the n
   let heard = 0;
   const heardBefore = await new Promise<number>((resolve, reject) => {
     const until = { deadline: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
-    port1.onmessage = () => {
+    port1.on("message", () => {
       if (++heard > 1) return;
       load(connection, "t", batch([{ path: "/a" }]), { until, rows: 1, done: () => resolve(heard) }).catch(reject);
-    };
+    });
     for (let i = 0; i < 3; i++) port2.postMessage(i);
   });
   expect(heardBefore).toBe(3);

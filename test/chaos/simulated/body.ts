@@ -72,7 +72,9 @@ export class SimulatedBody implements Body {
 
   kill(): void {
     if (this.#over) return;
-    const { random, halted } = this.thread.realm;
+    const { random, halted, simulation } = this.thread.realm;
+    // From now on others may have what it had, though it may be held for long.
+    this.#closingSince ??= simulation.now;
     // A loop of JavaScript ends at once, native code does not.
     const held = halted === this.thread.realm && random.chance(0.3) ? random.between(0, HELD_MS) : 0;
     this.thread.process.after(held + random.between(0, MESSAGE_MS), () => this.exit(null));

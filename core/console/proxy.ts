@@ -5,6 +5,13 @@ import { CONTROL_ERROR_CODES } from "../control/errors.ts";
 /** Of what the pump answers with, what a page has a use for. */
 const KEPT = ["content-type", "sluice-version"];
 
+const NOT_RUNNING = {
+  error: {
+    code: CONTROL_ERROR_CODES.notRunning,
+    message: "The pump does not answer: it was stopped, or is being started.",
+  },
+};
+
 /** Hands requests on to the pump behind a socket. Nothing that came from the browser goes along but path and body. */
 export function proxyTo(socketPath: string): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -27,8 +34,7 @@ export function proxyTo(socketPath: string): (request: Request) => Promise<Respo
     try {
       return toResponse(await answerTo(upstream));
     } catch {
-      const message = "The pump does not answer: it was stopped, or is being started.";
-      return Response.json({ error: { code: CONTROL_ERROR_CODES.notRunning, message } }, { status: 503 });
+      return Response.json(NOT_RUNNING, { status: 503 });
     }
   };
 }
@@ -36,7 +42,7 @@ export function proxyTo(socketPath: string): (request: Request) => Promise<Respo
 function answerTo(upstream: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     upstream.once("response", resolve);
-    // Also what comes later, such as an end in the middle: the answer breaks off.
+    // Also what comes later, such as an end in the middle.
     upstream.on("error", reject);
   });
 }
@@ -46,8 +52,17 @@ function toResponse(answer: IncomingMessage): Response {
     const value = answer.headers[name];
     return typeof value === "string" ? [[name, value]] : [];
   });
-  return new Response(Readable.toWeb(answer) as ReadableStream<Uint8Array>, {
+  return new Response(Readable.toWeb(Readable.from(bodyOf(answer))) as ReadableStream<Uint8Array>, {
     status: answer.statusCode ?? 502,
     headers: kept,
   });
+}
+
+/** As it comes. Where it breaks off the last line says so, as that of NDJSON does; of what is no lines it makes no JSON. */
+async function* bodyOf(answer: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    yield* answer;
+  } catch {
+    yield Buffer.from(`\n${JSON.stringify(NOT_RUNNING)}\n`);
+  }
 }

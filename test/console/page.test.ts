@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Page } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { serveConsole, useConsole } from "./house.ts";
+import { look, serveConsole, useConsole } from "./house.ts";
 
 const VIEWS = ["#/", "#/sinks/mongo", "#/letters"];
 const h1 = (page: Page) => page.getByRole("heading", { level: 1 });
@@ -68,23 +68,62 @@ describe("the page", () => {
     await page.locator("table.sinks").waitFor();
   });
 
-  test("looks each second, and only while it is seen", async () => {
-    const { page, console, requests } = await useConsole({ open: false });
+  test("follows the status, and only while it is seen", async () => {
+    const { page, console, control, requests } = await useConsole({ open: false });
+    const { status } = control;
+    let made = 0;
+    control.status = () => {
+      made++;
+      return status();
+    };
     await page.clock.install();
     await page.goto(console.url);
-    const looks = () => requests.filter((path) => path === "/v1/status").length;
-    await expect.poll(looks, { timeout: 20_000 }).toBeGreaterThan(2);
+    const asked = () => requests.filter((path) => path === "/v1/status").length;
+    await expect.poll(() => made, { timeout: 20_000 }).toBeGreaterThan(3);
+    expect(asked()).toBeLessThan(made - 1);
     const hide = (state: string) =>
       page.evaluate((value) => {
         Object.defineProperty(document, "visibilityState", { value, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));
       }, state);
     await hide("hidden");
-    const before = looks();
+    await expect.poll(() => control.followers, { timeout: 20_000 }).toBe(0);
+    const before = asked();
     await page.clock.runFor(60_000);
-    expect(looks()).toBe(before);
+    expect(asked()).toBe(before);
     await hide("visible");
-    await expect.poll(looks).toBeGreaterThan(before);
+    await expect.poll(() => control.followers, { timeout: 20_000 }).toBe(1);
+    expect(asked()).toBeGreaterThan(before);
+  });
+
+  test("follows anew when the answer breaks off, and tells nothing as long as the pump answers", async () => {
+    const { page, control, console, requests } = await useConsole({ open: false });
+    control.follow = async function* () {
+      yield control.status();
+    };
+    await look(page, console.url);
+    await expect
+      .poll(() => requests.filter((path) => path === "/v1/status").length, { timeout: 20_000 })
+      .toBeGreaterThan(3);
+    expect(await page.getByText("Live", { exact: true }).count()).toBe(1);
+    expect(await page.getByRole("status").textContent()).toBe("");
+  });
+
+  test("says that the pump has fallen silent", async () => {
+    const { page, control, console } = await useConsole({ open: false });
+    let followed = 0;
+    control.follow = async function* () {
+      if (followed++ === 0) yield control.status();
+      await new Promise(() => {});
+    };
+    await page.clock.install();
+    await look(page, console.url);
+    await page.clock.runFor(5000);
+    await page
+      .getByRole("alert")
+      .getByText("The pump did not answer in time. It is tried again every second")
+      .waitFor();
+    await said(page, "The pump does not answer.");
   });
 
   test("says that the pump is away, and goes on when it is back", async () => {

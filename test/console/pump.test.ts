@@ -176,7 +176,7 @@ test("a far end that is away, services under test, and no secret anywhere", asyn
   });
   const { port } = server.address() as AddressInfo;
   const all = await scene([check("orders", port), check("billing", await freePort())]);
-  const { page, redis, faults } = all;
+  const { page, redis, url, faults } = all;
   const seen: string[] = [];
   page.on("response", async (response) => void seen.push(await response.text().catch(() => "")));
   await push(redis.client, 0, 100);
@@ -189,6 +189,10 @@ test("a far end that is away, services under test, and no secret anywhere", asyn
   await page.getByRole("link", { name: "good", exact: true }).click();
   await page.getByRole("button", { name: "Look at 10 records" }).waitFor();
   expect(await page.content()).not.toContain(SECRET);
+  // What the page follows has no end that could be waited for; this is one of it.
+  const status = await fetch(new URL("/v1/status", url), { headers: { Authorization: `Bearer ${TOKEN}` } });
+  seen.push(await status.text());
+  expect(seen.at(-1)).toContain("billing");
   expect(seen.join()).not.toContain(SECRET);
   expect(faults).toEqual([]);
 });

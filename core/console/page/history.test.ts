@@ -35,6 +35,15 @@ describe("figures", () => {
     expect(history.series.rate.get("csv")).toEqual([1000, null, 5, null]);
   });
 
+  test("what comes soon after another tells no rate", () => {
+    const history = new History();
+    history.add(START, status(0));
+    history.add(START + 5, status(100));
+    expect(history.series.times).toEqual([]);
+    history.add(START + 1005, status(201));
+    expect(history.series.rate.get("csv")).toEqual([200]);
+  });
+
   test("a total that falls back gives no rate below zero", () => {
     const history = new History();
     history.add(START, status(1000));

@@ -6,6 +6,8 @@ const POINTS = 300;
 /** Rates are taken over so long, latencies over more: a slow sink settles a batch only now and then. */
 const RATE_MS = 3000;
 const LATENCY_MS = 10_000;
+/** What comes sooner after the one before tells nothing of rates. */
+const SOON_MS = 500;
 /** Longer without a look: the line of a chart is broken. */
 const GAP_MS = 5000;
 
@@ -51,6 +53,7 @@ export class History {
   /** `at`: milliseconds. A process that was started anew, or that was not looked at for a while, begins anew. */
   add(at: number, status: Status): void {
     const last = this.#samples.at(-1);
+    if (last?.status.startedAt === status.startedAt && at >= last.at && at - last.at < SOON_MS) return;
     if (last !== undefined && (last.status.startedAt !== status.startedAt || at - last.at > GAP_MS)) {
       this.#samples = [];
       this.#push((last.at + 1) / 1000, () => null);

@@ -12,7 +12,8 @@ export function TapPanel({ sink }: { sink: string }) {
   const { busy, act } = useAct();
   const tap = () =>
     act(async () => {
-      const found = await askLines<Tapped>(sinkPath(sink, `tap?records=${RECORDS}`));
+      const found: Tapped[] = [];
+      for await (const tapped of askLines<Tapped>(sinkPath(sink, `tap?records=${RECORDS}`))) found.push(tapped);
       setRecords(found);
       return found.length === 0 ? "No records came." : `${found.length} records.`;
     });

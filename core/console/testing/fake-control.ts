@@ -14,6 +14,8 @@ export interface FakeControl extends Control {
   measured: Promise<void>;
   /** Of the process; a later one is another process. */
   startedAt: number;
+  /** How many follow its status. */
+  followers: number;
 }
 
 interface Shape {
@@ -69,9 +71,11 @@ const MiB = 2 ** 20;
 export function fakeControl(started: number = Date.now() - 7_500_000): FakeControl {
   const suspended = new Set<string>();
   const asked: string[] = [];
+  const follow = createFollow(() => control.status());
   const control: FakeControl = {
     asked,
     startedAt: started,
+    followers: 0,
     letterList: fakeLetters(),
     measured: Promise.resolve(),
     about: () => ({
@@ -81,7 +85,14 @@ export function fakeControl(started: number = Date.now() - 7_500_000): FakeContr
       configuration: "/etc/sluice/pump.conf",
     }),
     status: () => statusAt(Date.now(), control.startedAt, suspended),
-    follow: createFollow(() => control.status()),
+    async *follow() {
+      control.followers++;
+      try {
+        yield* follow();
+      } finally {
+        control.followers--;
+      }
+    },
     async suspend(sink) {
       known(sink);
       asked.push(`suspend ${sink}`);

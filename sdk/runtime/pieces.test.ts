@@ -233,6 +233,27 @@ test("what follows a dropped gather's pieces in their chunk is not written ahead
   expect(thread.seqs("settled")).toEqual([6, 7]);
 });
 
+test("what is given back does not hold up what lies before it in its chunk: the two would go back by turns, for ever", async () => {
+  const fail = gate();
+  const flushed: string[] = [];
+  const thread = new Thread(gatherer(fail, flushed), { gather: { records: 2 } });
+  await thread.send(1, "c", 0, 2);
+  fail.open();
+  await thread.clock.advance(0);
+  expect(thread.seqs("returned")).toEqual([1]);
+  const heard = 1;
+  await thread.send(2, "c", 4, 6, { heard: 0 });
+  expect(thread.seqs("returned")).toEqual([1, 2]);
+  // Sent before the supervisor heard that the last comes again as well.
+  await thread.send(3, "c", 0, 2, { heard });
+  await thread.send(4, "c", 2, 4, { heard });
+  await thread.send(5, "c", 4, 6);
+  await thread.clock.advance(5000);
+  expect(thread.seqs("returned")).toEqual([1, 2]);
+  expect(flushed).toEqual(["/0", "/1", "/2", "/3", "/4", "/5"]);
+  expect(thread.seqs("settled")).toEqual([3, 4, 5]);
+});
+
 test("what follows in its chunk a batch that is to come again is not written ahead of it", async () => {
   const fail = gate();
   const written: string[] = [];

@@ -56,8 +56,10 @@ export class Runtime implements Host {
   #failing = false;
   /** How often something was given back. */
   #returns = 0;
-  /** From where on chunks were given back, and which time that was. Kept until the supervisor has heard of it. */
-  #returned = new Map<string, { from: number; time: number }>();
+  /** The last that the supervisor had heard of when it sent something. */
+  #heard = 0;
+  /** What of chunks was given back, by its begin, and which time that was. Kept until the supervisor has heard of it. */
+  #returned = new Map<string, { from: number; time: number }[]>();
   #outbox: { settled: Piece[]; released: number[] } = { settled: [], released: [] };
 
   constructor(options: RuntimeOptions) {
@@ -249,9 +251,10 @@ export class Runtime implements Host {
   #batch({ seq, part: wire, alone, heard, keep }: Extract<ToThread, { t: "batch" }>): void {
     const bytes = typeof wire.slab === "number" ? this.#slabs.get(wire.slab)! : Buffer.from(wire.slab);
     if (keep !== null) this.#slabs.set(keep, bytes);
+    this.#heard = heard;
     if (heard === this.#returns) this.#returned.clear();
-    const returned = this.#returned.get(wire.chunk);
-    if (returned && heard < returned.time && wire.from > returned.from) {
+    // Each for itself: what lies behind a piece must not hold that up, or the two would be given back by turns, for ever.
+    if (this.#returned.get(wire.chunk)?.some(({ from, time }) => heard < time && from < wire.from)) {
       // Sent before the supervisor heard that an earlier piece comes again: it would overtake that one.
       this.#giveBack([{ seq, part: wire }], false, null);
       return;
@@ -302,8 +305,8 @@ export class Runtime implements Host {
     this.#flush();
     const time = ++this.#returns;
     for (const { part } of pieces) {
-      const from = Math.min(part.from, this.#returned.get(part.chunk)?.from ?? part.from);
-      this.#returned.set(part.chunk, { from, time });
+      const unheard = this.#returned.get(part.chunk)?.filter((one) => one.time > this.#heard) ?? [];
+      this.#returned.set(part.chunk, [...unheard, { from: part.from, time }]);
     }
     const seqs = pieces.map(({ seq }) => seq);
     this.#options.post({ t: "returned", seqs, narrow, error: error === null ? null : toWireError(error) });

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { NO_PREPARATION } from "../testing/prepare.ts";
 import { extracts } from "./fixtures/index.ts";
 import { pageOf } from "./page.ts";
 import { compilePrepare } from "./prepare.ts";
@@ -9,15 +10,6 @@ import type { Page, RecordTable } from "./table.ts";
 import type { Wire } from "./types.ts";
 
 const [A, Apb, Anasty, Auptime] = extracts();
-const RULES = {
-  filters: { skipApiIds: [], skipOrgIds: [], skipResponseCodes: [], apiIds: [], orgIds: [], responseCodes: [] },
-  omit: false,
-  trim: 0,
-  ignore: [],
-  decodeRequest: false,
-  decodeResponse: false,
-};
-
 function sharedPage(records: readonly Uint8Array[], wire: Wire): Page & { shared: Uint32Array } {
   const memory = new SharedArrayBuffer(sharedSlotBytes(records.length, wire));
   resetSharedSlots(memory, 0);
@@ -67,7 +59,7 @@ test("each says for itself which records cannot be read", () => {
 
 test("what one sink's preparation edits, no other sees", () => {
   const page = sharedPage(A!.records, "msgpack");
-  const edit = compilePrepare({ ...RULES, omit: true, ignore: ["path"] }, "analytics");
+  const edit = compilePrepare({ ...NO_PREPARATION, omit: true, ignore: ["path"] }, "analytics");
   for (const scanner of [createScanner(), createScanner()]) {
     const { table, unreadable } = scanner.scan(page);
     edit(table, unreadable);

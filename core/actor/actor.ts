@@ -1,5 +1,15 @@
 import type { CloseReason } from "@sluice/sdk";
-import type { Checked, FromThread, Hello, Limits, Measured, Previewed, Ready, WireError } from "@sluice/sdk/runtime";
+import type {
+  Checked,
+  FromThread,
+  Hello,
+  Limits,
+  Measured,
+  Previewed,
+  Ready,
+  Rejected,
+  WireError,
+} from "@sluice/sdk/runtime";
 import { type Body, type Home, isFromThread, type MakeBody, type SentPiece } from "./body.ts";
 import { ENDED_BY_RUNTIME } from "./exit-codes.ts";
 import type { HeapLimits, HeapSample } from "./heap-guard.ts";
@@ -18,6 +28,8 @@ export interface ActorEvents {
   ready(ready: Ready): Limits;
   opened(kind: "writer" | "gatherer"): void;
   message(message: Extract<FromThread, { t: "release" | "settled" | "returned" | "waiting" | "report" }>): void;
+  /** A gather is not flushed before `stored` is called. */
+  rejecting?(rejected: readonly Rejected[], stored: () => void): void;
   /** Of a dry run. */
   checked?(answer: Checked): void;
   /** Of one that was asked for a preview. */
@@ -90,7 +102,7 @@ export class Actor {
   }
 
   revoke(seqs: number[]): void {
-    if (this.state === "open") this.#post({ t: "revoke", seqs });
+    if (this.state === "open" || this.state === "draining") this.#post({ t: "revoke", seqs });
   }
 
   /** Lets calls in flight finish; resolves then, or at the deadline, or when the thread ends. */
@@ -173,6 +185,13 @@ export class Actor {
         // What it has given up will not be drained.
         this.#tell("drained");
         break;
+      case "rejecting": {
+        const { id, rejected } = message;
+        this.#events.rejecting?.(rejected, () => {
+          if (this.state !== "ended") this.#post({ t: "stored", id });
+        });
+        break;
+      }
       case "checked":
         this.#events.checked?.(message);
         break;

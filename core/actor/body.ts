@@ -73,6 +73,7 @@ const KINDS: { readonly [t: string]: (message: { [key: string]: unknown }) => bo
   unsupported: ({ api, missing }) => isNumber(api) && Array.isArray(missing),
   opened: ({ kind }) => kind === "writer" || kind === "gatherer",
   release: ({ seqs }) => isNumbers(seqs),
+  rejecting: ({ id, rejected }) => isNumber(id) && areRejected(rejected),
   settled: ({ seqs, rejected, counts }) => isNumbers(seqs) && areRejected(rejected) && areCounts(counts),
   returned: ({ seqs, error }) => isNumbers(seqs) && isError(error),
   waiting: ({ attempt, error }) => isNumber(attempt) && isError(error),

@@ -40,7 +40,7 @@ export class Acknowledger {
   readonly #events: AcknowledgerEvents;
   readonly #queues = new Map<ListLog, Queue>();
   /** Letters on their way to the log, of chunks that are not finished. */
-  readonly #early = new Map<Holding, Promise<unknown>>();
+  readonly #early = new Map<Holding, Promise<boolean>>();
   #ended = false;
 
   constructor(sink: string, bound: { records: number; bytes: number }, events: AcknowledgerEvents) {
@@ -76,17 +76,39 @@ export class Acknowledger {
     else queue.gathering ??= setTimeout(() => void this.#flush(list, queue), GATHER_MS);
   }
 
-  /** Stores the dead letters of a chunk that is not finished. What fails is tried again with its next ones, or when it is. */
-  storeEarly(holding: Holding): void {
-    if (holding.stored === holding.letters.length) return;
-    const before = this.#early.get(holding) ?? Promise.resolve();
+  /**
+   * Stores the dead letters of a chunk that is not finished. What fails is tried again with its next ones, or when it is. False: there
+   * are as many as are kept.
+   */
+  storeEarly(holding: Holding): Promise<boolean> {
+    const before = this.#early.get(holding) ?? Promise.resolve(true);
+    if (holding.stored === holding.letters.size) return before;
     const storing = before
       .then(() => this.#store(holding))
-      .catch(this.#events.failed)
+      .catch((error) => {
+        this.#events.failed(error);
+        return true;
+      })
       .finally(() => {
         if (this.#early.get(holding) === storing) this.#early.delete(holding);
       });
     this.#early.set(holding, storing);
+    return storing;
+  }
+
+  /** Stores those that it has now, and tries again what fails. False: there are as many as are kept, or `wanted` no longer says so. */
+  async stored(holding: Holding, wanted: () => boolean): Promise<boolean> {
+    const { size } = holding.letters;
+    for (;;) {
+      const room = await this.storeEarly(holding);
+      if (holding.stored >= size) return true;
+      if (!room) {
+        if (wanted()) this.#events.overflow(holding);
+        return false;
+      }
+      await new Promise<void>((resolve) => void setTimeout(resolve, RETRY_MS).unref());
+      if (this.#ended || !wanted()) return false;
+    }
   }
 
   /** Resolves when all that was finished is acknowledged and all letters are stored, or has failed once more. */
@@ -119,8 +141,8 @@ export class Acknowledger {
     let looked = 0;
     try {
       for (const holding of holdings) {
-        if (holding.letters.length > 0) await this.#early.get(holding);
-        if (holding.stored === holding.letters.length || (await this.#store(holding))) ready.push(holding);
+        if (holding.letters.size > 0) await this.#early.get(holding);
+        if (holding.stored === holding.letters.size || (await this.#store(holding))) ready.push(holding);
         else this.#events.overflow(holding);
         looked++;
       }
@@ -140,7 +162,8 @@ export class Acknowledger {
   /** False: there are as many as are kept. */
   async #store(holding: Holding): Promise<boolean> {
     const { list, ref, letters, stored } = holding;
-    const more = letters.slice(stored);
+    const more = [...letters.values()].slice(stored);
+    if (more.length === 0) return true;
     const { records, bytes } = await list.letters(this.#sink);
     if (records + more.length > this.#bound.records || bytes > this.#bound.bytes) return false;
     await list.reject(this.#sink, ref, more);

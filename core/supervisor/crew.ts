@@ -1,5 +1,13 @@
 import type { CloseReason, LogLevel } from "@sluice/sdk";
-import { backoff, type FromThread, type Hello, OPEN_BACKOFF, PROTOCOL, withCause } from "@sluice/sdk/runtime";
+import {
+  backoff,
+  type FromThread,
+  type Hello,
+  OPEN_BACKOFF,
+  PROTOCOL,
+  type Rejected,
+  withCause,
+} from "@sluice/sdk/runtime";
 import { Actor, type Exit } from "../actor/actor.ts";
 import type { SentPiece } from "../actor/body.ts";
 import { homeOf } from "../actor/home.ts";
@@ -27,6 +35,8 @@ export interface CrewEvents {
   /** An actor can take records. */
   opened(actor: number): void;
   message(actor: number, message: Extract<FromThread, { t: "release" | "settled" | "returned" }>): void;
+  /** A gather of this actor is not flushed before `stored` is called. */
+  rejecting(actor: number, rejected: readonly Rejected[], stored: () => void): void;
   /** An actor's thread is gone: all that it had is open again. */
   exit(actor: number, exit: Exit): void;
   /** No actor runs until the next probe: hand back what is held. */
@@ -297,6 +307,7 @@ export class Crew {
           this.#events.opened(i);
         },
         message: (message) => this.#message(i, message),
+        rejecting: (rejected, stored) => this.#events.rejecting(i, rejected, stored),
         fatal: (during, error) => this.suspend(`${during}() found its configuration at fault: ${withCause(error)}`),
         exit: (exit) => this.#exited(i, exit),
       },

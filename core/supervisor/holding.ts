@@ -21,10 +21,20 @@ export interface Holding {
   lost: boolean;
   /** The log does not have it: there is nothing to deliver. */
   missing: boolean;
-  /** Dead letters to be stored before the acknowledgement. */
-  letters: { index: number; reason: string }[];
+  /** Dead letters to be stored before the acknowledgement, by their index: one each, however often a record is rejected. */
+  readonly letters: Map<number, Letter>;
   /** How many of them are. */
   stored: number;
+}
+
+export interface Letter {
+  readonly index: number;
+  readonly reason: string;
+}
+
+/** The first reason counts. */
+export function reject({ letters }: Holding, index: number, reason: string): void {
+  if (!letters.has(index)) letters.set(index, { index, reason });
 }
 
 /** Records [from, to) of a holding, to be given to an actor. */

@@ -298,3 +298,112 @@ test("a record is not blamed for a crash while a gather with others was in work"
     await vi.advanceTimersByTimeAsync(300);
   }
 });
+
+/** A gather that waits for its dead letters: how often it was told that they are stored. */
+function waiting(actor: FakeActor, ...indexes: number[]): () => number {
+  const [seq] = actor.held.keys();
+  let told = 0;
+  const rejected = indexes.map((index) => ({ seq: seq!, index, reason: "no" }));
+  actor.events.rejecting!(rejected, () => told++);
+  return () => told;
+}
+
+test("what a gather rejects is stored before it is flushed, and once", async () => {
+  const { house, list, actor } = await housed({ kind: "gatherer" });
+  const stored: number[] = [];
+  let answer = () => {};
+  const { reject } = list;
+  list.reject = async (sink, ref, letters) => {
+    await new Promise<void>((resolve) => (answer = resolve));
+    stored.push(...letters.map(({ index }) => index));
+    return reject.call(list, sink, ref, letters);
+  };
+  const told = waiting(actor, 1, 3);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(told()).toBe(0);
+  answer();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(told()).toBe(1);
+  // The gather was dropped, and comes again.
+  actor.return([...actor.held.keys()]);
+  await vi.advanceTimersByTimeAsync(300);
+  const toldAgain = waiting(actor, 3, 1);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(toldAgain()).toBe(1);
+  const [seq] = actor.held.keys();
+  actor.settle(
+    [seq!],
+    [1, 3].map((index) => ({ seq: seq!, index, reason: "no" })),
+  );
+  await vi.advanceTimersByTimeAsync(10);
+  expect(stored).toEqual([1, 3]);
+  expect(list.in("done")).toEqual(["1"]);
+  const none = { chunks: 0, records: 0, oldestMs: 0 };
+  expect(house.sink.status({ ...none, live: 0 }, {} as never)).toMatchObject({ deadLettered: 2, delivered: 4 });
+});
+
+test("a gather waits while the log does not take what it rejects", async () => {
+  const { list, actor } = await housed({ kind: "gatherer" });
+  let away = true;
+  list.before = async (call) => {
+    if (call === "reject" && away) throw new Error("away");
+  };
+  const told = waiting(actor, 2);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(told()).toBe(0);
+  expect(actor.revoked.size).toBe(0);
+  away = false;
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(told()).toBe(1);
+  expect([...list.chunks.get("1")!.letters]).toEqual([2]);
+});
+
+test("a gather that waits is given up when its chunk is lost, and nothing of it is stored after that", async () => {
+  const { house, list, actor } = await housed({ kind: "gatherer" });
+  let calls = 0;
+  list.before = async (call) => {
+    if (call === "reject" && calls++ >= 0) throw new Error("away");
+  };
+  const told = waiting(actor, 2);
+  const seqs = [...actor.held.keys()];
+  list.steal("1");
+  await vi.advanceTimersByTimeAsync(LEASE_MS / 2);
+  expect([...actor.revoked]).toEqual(seqs);
+  const before = calls;
+  actor.return(seqs);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(calls).toBe(before);
+  expect(told()).toBe(0);
+  expect(house.sink.empty).toBe(true);
+});
+
+test("at the bound of dead letters a gather that waits is not flushed: its chunk is handed back, and the sink suspended", async () => {
+  const { house, list, actor } = await housed({ kind: "gatherer", letters: 1 });
+  const told = waiting(actor, 1, 3);
+  const seqs = [...actor.held.keys()];
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(told()).toBe(0);
+  expect([...actor.revoked]).toEqual(seqs);
+  expect(house.sink.crew.state).toBe("suspended");
+  expect(house.sink.crew.reason).toMatch(/as many dead letters as are kept/);
+  expect(house.sink.empty).toBe(true);
+  expect(list.in("free")).toEqual(["1"]);
+  expect(list.chunks.get("1")!.letters.size).toBe(0);
+});
+
+test("a gather that waits when the sink stops does not hold it up, nor is anything tried after that", async () => {
+  const { house, list, actor } = await housed({ kind: "gatherer" });
+  let calls = 0;
+  list.before = async (call) => {
+    if (call === "reject" && calls++ >= 0) throw new Error("away");
+  };
+  const told = waiting(actor, 1);
+  const stopped = house.stop(5000);
+  await vi.advanceTimersByTimeAsync(7000);
+  await stopped;
+  const before = calls;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(calls).toBe(before);
+  expect(told()).toBe(0);
+  expect(list.in("free")).toEqual(["1"]);
+});

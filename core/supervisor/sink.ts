@@ -1,4 +1,4 @@
-import type { FromThread } from "@sluice/sdk/runtime";
+import type { FromThread, Rejected } from "@sluice/sdk/runtime";
 import type { Exit } from "../actor/actor.ts";
 import type { SinkConfig } from "../config/config.ts";
 import type { ChunkRef, ListLog } from "../log/log.ts";
@@ -9,7 +9,7 @@ import { Crew, type CrewEvents, type Spawn } from "./crew.ts";
 import { type Delivery, deliveries } from "./deliveries.ts";
 import { Feeder } from "./feeder.ts";
 import { Hands } from "./hands.ts";
-import { type Holding, type Piece, pieceOf, type Sent } from "./holding.ts";
+import { type Holding, type Piece, pieceOf, reject, type Sent } from "./holding.ts";
 import { Latency } from "./latency.ts";
 import type { SinkBacklog, SinkStatus } from "./status.ts";
 import { CRASHES_UNTIL_ALONE, SUSPECTS_IN_A_ROW, Suspects } from "./suspects.ts";
@@ -80,6 +80,7 @@ export class Sink {
         hooks.hungry();
       },
       message: (_actor, message) => this.#message(message),
+      rejecting: (actor, rejected, stored) => void this.#rejecting(actor, rejected, stored),
       exit: (actor, exit) => this.#exit(actor, exit),
       suspended: () => void this.release(),
     };
@@ -177,7 +178,7 @@ export class Sink {
         delays: 0,
         lost: false,
         missing: false,
-        letters: [],
+        letters: new Map(),
         stored: 0,
       };
       this.#holdings.set(ref.chunk, holding);
@@ -309,7 +310,7 @@ export class Sink {
     const { holding } = piece;
     if (why === "too large") {
       this.#logger.error(`a record of ${holding.list.name} is larger than Sluice takes: it becomes a dead letter`);
-      holding.letters.push({ index: piece.from, reason: "larger than the largest record that is read" });
+      reject(holding, piece.from, "larger than the largest record that is read");
       if (piece.from + 1 < piece.to) this.#feeder.putBack([pieceOf(holding, piece.from + 1, piece.to)]);
       this.#done(holding, 1);
       return;
@@ -352,11 +353,29 @@ export class Sink {
     if (single && this.crew.kind === "gatherer") this.#feeder.putLast(piece.holding);
   }
 
-  #settled({ seqs, rejected, counts }: Extract<FromThread, { t: "settled" }>): void {
+  /** Once their gather is flushed, a watermark may have passed these records: nobody would find them at fault once more. */
+  async #rejecting(actor: number, rejected: readonly Rejected[], stored: () => void): Promise<void> {
+    const storing = [...this.#reject(rejected)].map((holding) =>
+      this.#acknowledger.stored(holding, () => this.#holdings.get(holding.ref.chunk) === holding && !holding.lost),
+    );
+    if ((await Promise.all(storing)).every(Boolean)) stored();
+    else this.crew.revoke(actor, [...new Set(rejected.map(({ seq }) => seq))]);
+  }
+
+  /** Whose records these are. */
+  #reject(rejected: readonly Rejected[]): Set<Holding> {
+    const holdings = new Set<Holding>();
     for (const { seq, index, reason } of rejected) {
       const holding = this.#hands.get(seq)?.piece.holding;
-      holding?.letters.push({ index: index - (holding.ref.first ?? 0), reason: this.#logger.mask(reason) });
+      if (!holding) continue;
+      reject(holding, index - (holding.ref.first ?? 0), this.#logger.mask(reason));
+      holdings.add(holding);
     }
+    return holdings;
+  }
+
+  #settled({ seqs, rejected, counts }: Extract<FromThread, { t: "settled" }>): void {
+    this.#reject(rejected);
     this.#totals.written += counts.written;
     this.#totals.filtered += counts.filtered;
     this.#totals.skipped += counts.skipped;
@@ -430,7 +449,7 @@ export class Sink {
   #convict(): void {
     this.crew.forgive();
     for (const { piece, reason } of this.#suspects.convict()) {
-      piece.holding.letters.push({ index: piece.from, reason });
+      reject(piece.holding, piece.from, reason);
       this.#done(piece.holding, 1);
     }
   }
@@ -460,12 +479,12 @@ export class Sink {
       return;
     }
     // If the chunk comes again, a watermark may have passed them: nobody would find them at fault once more.
-    if (this.crew.kind === "gatherer") this.#acknowledger.storeEarly(holding);
+    if (this.crew.kind === "gatherer") void this.#acknowledger.storeEarly(holding);
     if (ours && holding.lost) this.#forgetLost(holding);
   }
 
   #finish(holding: Holding): void {
-    this.#totals.deadLettered += holding.letters.length;
+    this.#totals.deadLettered += holding.letters.size;
     this.#acknowledger.finished(holding);
   }
 

@@ -5,6 +5,7 @@ import { type Fault, faultOf, sentence } from "./failure.ts";
 import { Gathering } from "./gathering.ts";
 import { type During, type Host, type Runner, STOPPED } from "./host.ts";
 import type { Piece } from "./piece.ts";
+import type { Rejected } from "./protocol.ts";
 import { Refusals, refusesAll } from "./refusals.ts";
 import { Sleeper } from "./sleeper.ts";
 
@@ -12,6 +13,8 @@ import { Sleeper } from "./sleeper.ts";
 const UNKNOWN_TRIES = 3;
 /** So many gathers dropped in a row, and their chunks come one a gather. */
 const DROPS_UNTIL_NARROW = 3;
+/** So long into a drain a gather still waits for its dead letters to be stored, ms. */
+const DRAIN_STORES_MS = 5000;
 
 /**
  * Feeds a gatherer: fills one gather while another is flushed, flushes the same one again after a failure, and drops
@@ -26,6 +29,10 @@ export class GathererRunner implements Runner {
   #queue: Piece[] = [];
   #filling: Gathering | null = null;
   #flushing: Gathering | null = null;
+  /** While the flush waits for its dead letters to be stored: that they are, or that it is given up. */
+  #answer: ((stored: boolean) => void) | null = null;
+  /** Nothing is waited for any longer. */
+  #hurried = false;
   #adding = false;
   #draining = false;
   #stopped = false;
@@ -58,16 +65,19 @@ export class GathererRunner implements Runner {
     this.#queue = this.#queue.filter((piece) => !lost(piece));
     if (waiting.length > 0) this.#host.returned(waiting, false, null);
     this.#dropFilling(lost);
+    if (this.#flushing?.pieces.some(lost)) this.#answer?.(false);
   }
 
   async drain(): Promise<void> {
     this.#draining = true;
     if (this.#queue.length > 0) this.#host.returned(this.#queue.splice(0), false, null);
     this.#sleeper.end();
+    const cancel = this.#host.clock.after(DRAIN_STORES_MS, () => this.#hurry());
     this.#pump();
     while (this.#adding || this.#flushing || this.#filling) {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
+    cancel();
     // Whether the sink works was not seen: they come again.
     this.#refusals.forget();
   }
@@ -77,6 +87,12 @@ export class GathererRunner implements Runner {
     this.#timer?.();
     this.#refusals.forget();
     this.#sleeper.end();
+    this.#hurry();
+  }
+
+  #hurry(): void {
+    this.#hurried = true;
+    this.#answer?.(false);
   }
 
   #pump(): void {
@@ -162,6 +178,8 @@ export class GathererRunner implements Runner {
 
   async #flush(gathering: Gathering): Promise<void> {
     const { limits } = this.#host;
+    const rejected = gathering.rejected();
+    if (rejected.length > 0 && !(await this.#stored(rejected))) return this.#drop(gathering, false, null);
     let unknown = 0;
     for (let attempt = 1; ; attempt++) {
       const call = this.#call("flush", attempt, limits.ms.flush, gathering);
@@ -187,6 +205,21 @@ export class GathererRunner implements Runner {
     this.#drops = 0;
     this.#refusals.believe();
     for (const piece of gathering.pieces) this.#host.settled(piece);
+  }
+
+  /**
+   * Has a gather's dead letters stored before anything of it is written: a watermark that passed their records would hide them from
+   * whoever gets the chunk next. False: that was given up.
+   */
+  async #stored(rejected: Rejected[]): Promise<boolean> {
+    if (this.#hurried) return false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#answer = resolve;
+    this.#host.rejecting(rejected, () => resolve(true));
+    const stored = await promise;
+    this.#answer = null;
+    if (this.#stopped) throw STOPPED;
+    return stored;
   }
 
   #call(during: During, attempt: number, ms: number, gathering: Gathering): HostCall {

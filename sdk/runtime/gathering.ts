@@ -1,6 +1,7 @@
 import { type BatchScope, RecordBatch } from "../record/index.ts";
 import type { Gather } from "../sink/definition.ts";
 import type { Outcome, Piece } from "./piece.ts";
+import type { Rejected } from "./protocol.ts";
 
 interface Verdict {
   outcome: Outcome;
@@ -44,11 +45,21 @@ export class Gathering {
     if (!this.#verdicts.has(ref)) this.#verdicts.set(ref, { outcome, reason });
   }
 
+  /** Before it is complete: what could not be read, and what the sink has rejected so far. */
+  rejected(): Rejected[] {
+    const rejected = this.pieces.flatMap((piece) => piece.rejected);
+    for (const [ref, { outcome, reason }] of this.#verdicts) {
+      const { piece, row } = this.#find(ref);
+      if (outcome === "rejected") rejected.push(piece.rejection(row, reason));
+    }
+    return rejected;
+  }
+
   /** Flushed: all is written but what was rejected or left out. */
   complete(): void {
     for (const [ref, { outcome, reason }] of this.#verdicts) {
-      const piece = this.#pieceOf(ref);
-      this.pieces[piece]!.settle(this.pieces[piece]!.rows[ref - this.#bases[piece]!]!, outcome, reason);
+      const { piece, row } = this.#find(ref);
+      piece.settle(row, outcome, reason);
     }
     for (const piece of this.pieces) {
       piece.counts.written += piece.open;
@@ -56,7 +67,7 @@ export class Gathering {
     }
   }
 
-  #pieceOf(ref: number): number {
+  #find(ref: number): { piece: Piece; row: number } {
     let low = 0;
     let high = this.#bases.length - 1;
     while (low < high) {
@@ -64,6 +75,7 @@ export class Gathering {
       if (this.#bases[middle]! <= ref) low = middle;
       else high = middle - 1;
     }
-    return low;
+    const piece = this.pieces[low]!;
+    return { piece, row: piece.rows[ref - this.#bases[low]!]! };
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import type { Meter } from "./meter.ts";
 import type { Piece } from "./piece.ts";
-import type { Limits } from "./protocol.ts";
+import type { Limits, Rejected } from "./protocol.ts";
 
 /** During which call something happened. */
 export type During = "open" | "write" | "add" | "flush";
@@ -11,6 +11,8 @@ export interface Host {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly meter: Meter;
+  /** Has these dead letters stored, and calls back then, if ever. Of one gather at a time: the last one counts. */
+  rejecting(rejected: Rejected[], stored: () => void): void;
   /** All records of the piece have an outcome. */
   settled(piece: Piece): void;
   /** The piece's memory may be reused; its outcome is still open. */
@@ -28,7 +30,7 @@ export interface Host {
 /** Drives a plugin's writer or gatherer. */
 export interface Runner {
   accept(piece: Piece): void;
-  /** Leases lost: gives back what is not begun. */
+  /** Leases lost: gives back what is not begun. What waits to be flushed is not. */
   revoke(seqs: ReadonlySet<number>): void;
   /** Gives back what is not begun, settles what is; resolves when nothing is in hand. */
   drain(): Promise<void>;

@@ -54,7 +54,11 @@ export class Piece {
   }
 
   reject(row: number, reason: string): void {
-    this.rejected.push({ seq: this.seq, index: this.part.from + row, reason });
+    this.rejected.push(this.rejection(row, reason));
+  }
+
+  rejection(row: number, reason: string): Rejected {
+    return { seq: this.seq, index: this.part.from + row, reason };
   }
 
   /** One record less to care for. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { defineSink, type GatherShape, Redeliver, Refused, Retryable, Type } from "../index.ts";
-import { slabOf } from "../testing/chunk.ts";
+import { slabOf, type TestRecord } from "../testing/chunk.ts";
 import { TestClock } from "../testing/index.ts";
 import { NO_PREPARATION } from "../testing/prepare.ts";
 import { type AnyDefinition, type FromThread, PROTOCOL, Runtime } from "./index.ts";
@@ -55,19 +55,30 @@ class Thread {
     });
   }
 
-  /** Records [from, to) of a chunk; their paths are /<index>. */
+  /** Records [from, to) of a chunk, perhaps with one behind them that nobody can read; their paths are /<index>. */
   async send(
     seq: number,
     chunk: string,
     from: number,
     to: number,
-    { alone = false, heard }: { alone?: boolean; heard?: number } = {},
+    { alone = false, heard, unreadable = false }: { alone?: boolean; heard?: number; unreadable?: boolean } = {},
   ): Promise<void> {
     await this.clock.advance(0);
-    const records = Array.from({ length: to - from }, (_, i) => ({ path: `/${from + i}` }));
+    const records: TestRecord[] = Array.from({ length: to - from }, (_, i) => ({ path: `/${from + i}` }));
+    if (unreadable) records.push(new Uint8Array(1));
     const { slab, at, count } = slabOf(records, "msgpack");
     this.slabs.set(seq, slab);
-    const part = { slab, at, slots: null, count, wire: "msgpack" as const, chunk, from, to, redelivered: false };
+    const part = {
+      slab,
+      at,
+      slots: null,
+      count,
+      wire: "msgpack" as const,
+      chunk,
+      from,
+      to: from + count,
+      redelivered: false,
+    };
     const all = this.said.filter(({ t }) => t === "returned").length;
     this.#runtime.receive({ t: "batch", seq, part, alone, heard: heard ?? all, keep: null });
     await this.clock.advance(0);
@@ -76,6 +87,23 @@ class Thread {
   async drain(): Promise<void> {
     this.#runtime.receive({ t: "drain", reason: "stop", deadline: this.clock.now() + 10_000 });
     await this.clock.advance(0);
+  }
+
+  async close(): Promise<void> {
+    this.#runtime.receive({ t: "close", reason: "stop", deadline: this.clock.now() + 3000 });
+    await this.clock.advance(0);
+  }
+
+  /** What it told before a flush is stored. */
+  async stored(id: number): Promise<void> {
+    this.#runtime.receive({ t: "stored", id });
+    await this.clock.advance(0);
+  }
+
+  rejecting() {
+    return this.said.flatMap((message) =>
+      message.t === "rejecting" ? { id: message.id, rejected: message.rejected } : [],
+    );
   }
 
   revoke(seqs: number[]): void {
@@ -368,4 +396,146 @@ test("a record of a gather has a whole number", async () => {
   await thread.send(1, "c", 0, 2);
   await thread.clock.advance(2000);
   expect(thread.rejected()).toEqual([{ seq: 1, index: 1, reason: "no" }]);
+});
+
+/** A gatherer that rejects each record whose path ends in 1; its first flushes fail so often. */
+function picky(flushed: string[], failures = 0) {
+  return defineSink({
+    type: "s",
+    config: Type.Object({}),
+    async open() {
+      return {
+        gather() {
+          const paths: string[] = [];
+          return {
+            add(batch, call) {
+              for (const record of batch) {
+                if (record.path.endsWith("1")) call.reject(record, "no");
+                else paths.push(record.path);
+              }
+            },
+            async flush() {
+              if (failures-- > 0) throw new Retryable("not now");
+              flushed.push(...paths);
+            },
+          };
+        },
+      };
+    },
+  });
+}
+
+// A watermark that passed a record would hide it from whoever gets the chunk next.
+test("a gather is flushed when what is rejected of it is stored, not before", async () => {
+  const flushed: string[] = [];
+  const thread = new Thread(picky(flushed, 1), {});
+  await thread.send(1, "c", 0, 2, { unreadable: true });
+  await thread.send(2, "d", 10, 13);
+  await thread.clock.advance(60_000);
+  expect(flushed).toEqual([]);
+  const unreadable = { seq: 1, index: 2, reason: expect.any(String) };
+  const rejected = [unreadable, { seq: 1, index: 1, reason: "no" }, { seq: 2, index: 11, reason: "no" }];
+  expect(thread.rejecting()).toEqual([{ id: 1, rejected }]);
+  await thread.stored(1);
+  await thread.clock.advance(60_000);
+  expect(flushed).toEqual(["/0", "/10", "/12"]);
+  // Once, however often the flush is tried; and once more when it is done, with the counts.
+  expect(thread.rejecting()).toHaveLength(1);
+  expect(thread.rejected()).toEqual([unreadable, rejected[1], rejected[2]]);
+  expect(thread.seqs("settled")).toEqual([1, 2]);
+});
+
+test("a gather of which nothing is rejected waits for nobody", async () => {
+  const flushed: string[] = [];
+  const thread = new Thread(picky(flushed), {});
+  await thread.send(1, "c", 2, 4);
+  await thread.clock.advance(1000);
+  expect(flushed).toEqual(["/2", "/3"]);
+  expect(thread.rejecting()).toEqual([]);
+});
+
+test("a gather that lost a lease while it waits comes again, and the answer to it is not taken for the next one's", async () => {
+  const flushed: string[] = [];
+  const thread = new Thread(picky(flushed), {});
+  await thread.send(1, "c", 0, 2);
+  await thread.send(2, "d", 2, 3);
+  await thread.clock.advance(1000);
+  await thread.send(3, "c", 2, 3);
+  thread.revoke([2]);
+  await thread.clock.advance(0);
+  expect(thread.seqs("returned")).toEqual([1, 2, 3]);
+  await thread.send(4, "c", 0, 3);
+  await thread.clock.advance(1000);
+  await thread.stored(1);
+  expect(flushed).toEqual([]);
+  await thread.stored(2);
+  expect(flushed).toEqual(["/0", "/2"]);
+  expect(thread.seqs("settled")).toEqual([4]);
+});
+
+test("a drain flushes what is stored in time, and gives the rest back", async () => {
+  for (const answered of [true, false]) {
+    const flushed: string[] = [];
+    const thread = new Thread(picky(flushed), {});
+    await thread.send(1, "c", 0, 2);
+    if (!answered) await thread.clock.advance(1000);
+    await thread.drain();
+    expect(thread.said.at(-1)).toMatchObject({ t: "rejecting" });
+    if (answered) await thread.stored(1);
+    else await thread.clock.advance(5000);
+    expect(thread.said).toContainEqual({ t: "drained" });
+    expect(flushed).toEqual(answered ? ["/0"] : []);
+    expect(thread.seqs("settled")).toEqual(answered ? [1] : []);
+    expect(thread.seqs("returned")).toEqual(answered ? [] : [1]);
+  }
+});
+
+test("what is begun late in a drain does not wait either", async () => {
+  const slow = gate();
+  const flushed: string[] = [];
+  let flushes = 0;
+  const thread = new Thread(
+    defineSink({
+      type: "s",
+      config: Type.Object({}),
+      async open() {
+        return {
+          gather: () => ({
+            add(batch, call) {
+              if (flushes > 0) call.reject(batch, "no");
+            },
+            async flush() {
+              if (flushes++ === 0) await slow.wait;
+              flushed.push("once");
+            },
+          }),
+        };
+      },
+    }),
+    {},
+  );
+  await thread.send(1, "c", 0, 1);
+  await thread.clock.advance(1000);
+  await thread.send(2, "c", 1, 2);
+  await thread.drain();
+  await thread.clock.advance(6000);
+  slow.open();
+  await thread.clock.advance(0);
+  expect(thread.said.at(-1)).toEqual({ t: "drained" });
+  expect(flushed).toEqual(["once"]);
+  expect(thread.seqs("returned")).toEqual([2]);
+  expect(thread.rejecting()).toEqual([]);
+});
+
+test("a gather that waits when the sink is closed is not flushed, whatever is stored later", async () => {
+  const flushed: string[] = [];
+  const thread = new Thread(picky(flushed), {});
+  await thread.send(1, "c", 0, 2);
+  await thread.clock.advance(1000);
+  await thread.close();
+  expect(thread.said.at(-1)).toEqual({ t: "closed" });
+  await thread.stored(1);
+  await thread.clock.advance(60_000);
+  expect(flushed).toEqual([]);
+  expect(thread.seqs("settled")).toEqual([]);
 });

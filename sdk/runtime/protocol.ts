@@ -17,6 +17,8 @@ export type ToThread =
   | { t: "forget"; slab: number }
   /** Leases lost: forget what is not begun; a gather that holds one is dropped unless in flush. */
   | { t: "revoke"; seqs: number[] }
+  /** What the thread told as "rejecting" under this id is stored. */
+  | { t: "stored"; id: number }
   /** Settle what is in hand, flush. */
   | { t: "drain"; reason: CloseReason; deadline: number }
   /** Measure from now on, or no longer. Each is answered with "measured"; who does not know it says nothing. */
@@ -57,6 +59,8 @@ export type FromThread =
   | Previewed
   /** Gatherers: memory may be reused, progress not yet saved. */
   | { t: "release"; seqs: number[] }
+  /** A gather waits to be flushed until these dead letters are stored. "settled" names them once more. */
+  | { t: "rejecting"; id: number; rejected: Rejected[] }
   /** The host stores the dead letters, then acknowledges; implies release. */
   | { t: "settled"; seqs: number[]; rejected: Rejected[]; counts: Counts }
   /** Dropped unwritten: deliver again. `narrow`: one chunk a gather. */

@@ -11,7 +11,15 @@ import { Meter } from "./meter.ts";
 import { Periodic } from "./periodic.ts";
 import { Piece } from "./piece.ts";
 import { previewRecords } from "./preview.ts";
-import { type FromThread, type Hello, type Limits, PROTOCOL, type PreviewRequest, type ToThread } from "./protocol.ts";
+import {
+  type FromThread,
+  type Hello,
+  type Limits,
+  PROTOCOL,
+  type PreviewRequest,
+  type Rejected,
+  type ToThread,
+} from "./protocol.ts";
 import { Reporter } from "./reporter.ts";
 import { WriterRunner } from "./writer.ts";
 
@@ -54,6 +62,8 @@ export class Runtime implements Host {
   #closing = false;
   /** A call waits for its next try, and nothing has passed since. */
   #failing = false;
+  /** The last that was told as "rejecting", and who waits until it is stored. */
+  #rejecting = { id: 0, stored: () => {} };
   /** How often something was given back. */
   #returns = 0;
   /** The last that the supervisor had heard of when it sent something. */
@@ -92,6 +102,9 @@ export class Runtime implements Host {
       case "revoke":
         this.#runner?.revoke(new Set(message.seqs));
         break;
+      case "stored":
+        if (message.id === this.#rejecting.id) this.#rejecting.stored();
+        break;
       case "measure":
         this.#options.post(this.meter.measure(message.on));
         break;
@@ -105,6 +118,12 @@ export class Runtime implements Host {
   }
 
   // What the runner tells.
+
+  rejecting(rejected: Rejected[], stored: () => void): void {
+    const id = this.#rejecting.id + 1;
+    this.#rejecting = { id, stored };
+    this.#options.post({ t: "rejecting", id, rejected });
+  }
 
   settled(piece: Piece): void {
     if (this.#pieces.get(piece.seq) !== piece) return;

@@ -163,3 +163,29 @@ test("what comes while a gather is flushed joins the next one, however late that
   await sink.settled();
   expect(flushed).toEqual([1, 6]);
 });
+
+test("what a gather rejected is a dead letter before it is flushed, and one if it comes again", async () => {
+  let flushes = 0;
+  const definition = defineSink({
+    type: "picky",
+    config: Type.Object({}),
+    async open() {
+      return {
+        gather: (): Gather => ({
+          add: (batch, call) => call.reject(batch.at(0), "no"),
+          // The first has no end.
+          flush: () => (flushes++ === 0 ? new Promise(() => {}) : Promise.resolve()),
+        }),
+      };
+    },
+  });
+  const sink = await open(definition, {});
+  sink.deliver([{}, {}], { chunk: "c" });
+  await sink.clock.advance(2000);
+  const letters = [{ chunk: "c", index: 0, reason: "no" }];
+  expect([flushes, sink.deadLetters()]).toEqual([1, letters]);
+  await sink.kill();
+  await sink.clock.advance(2000);
+  await sink.settled();
+  expect([flushes, sink.deadLetters()]).toEqual([2, letters]);
+});

@@ -6,6 +6,7 @@ import {
   type Limits,
   PROTOCOL,
   type Prepare,
+  type Rejected,
   type Report,
   Runtime,
   type WireError,
@@ -94,7 +95,8 @@ export class OpenSink {
   readonly #definition: AnyDefinition;
   readonly #config: unknown;
   readonly #options: OpenOptions;
-  readonly #letters: DeadLetter[] = [];
+  /** By chunk and index: what is told before a gather is flushed is told again when it is settled. */
+  readonly #letters = new Map<string, DeadLetter>();
   /** In the log: delivered and not yet settled, by the number of their delivery. */
   #chunks = new Map<number, Chunk>();
   #seq = 0;
@@ -149,7 +151,7 @@ export class OpenSink {
   }
 
   deadLetters(): readonly DeadLetter[] {
-    return this.#letters;
+    return [...this.#letters.values()];
   }
 
   /** Takes back what is not begun, lets calls finish and flushes. What was taken back stays in the log. */
@@ -254,10 +256,12 @@ export class OpenSink {
         this.#opened = true;
         this.waiting = null;
         break;
+      case "rejecting":
+        this.#reject(message.rejected);
+        this.#runtime.receive({ t: "stored", id: message.id });
+        break;
       case "settled":
-        for (const { seq, index, reason } of message.rejected) {
-          this.#letters.push({ chunk: this.#chunks.get(seq)!.name, index, reason });
-        }
+        this.#reject(message.rejected);
         for (const seq of message.seqs) {
           this.#lookAt(this.#chunks.get(seq));
           this.#chunks.delete(seq);
@@ -283,6 +287,14 @@ export class OpenSink {
         this.#fail(new SinkFailed("The runtime does not speak the kit's protocol"));
     }
     for (const watch of this.#watchers) watch();
+  }
+
+  #reject(rejected: readonly Rejected[]): void {
+    for (const { seq, index, reason } of rejected) {
+      const { name: chunk } = this.#chunks.get(seq)!;
+      const key = `${chunk} ${index}`;
+      if (!this.#letters.has(key)) this.#letters.set(key, { chunk, index, reason });
+    }
   }
 
   /** A dropped gather's chunks come again; in a drain they stay in the log. */

@@ -150,6 +150,7 @@ const MESSAGES = [
     rejected: [{ seq: 1, index: 0, reason: "" }],
     counts: { written: 1, filtered: 0, skipped: 0, retries: 0 },
   },
+  { t: "rejecting", id: 1, rejected: [{ seq: 1, index: 0, reason: "" }] },
   {
     t: "report",
     log: [{ level: "info", message: "m", more: {} }],

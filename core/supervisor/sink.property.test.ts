@@ -1,3 +1,4 @@
+import type { Rejected } from "@sluice/sdk/runtime";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Exit } from "../actor/actor.ts";
@@ -45,6 +46,8 @@ class Script {
   readonly #crashed = new Set<string>();
   /** Crash the actor that begins with them. */
   readonly #poison = new Set<string>();
+  /** Pieces that wait for their dead letters to be stored. */
+  readonly #asked = new Set<number>();
   readonly #violations: string[] = [];
   /** Where each chunk goes on in an actor's life. */
   readonly #looked = new Map<FakeActor, Map<string, number>>();
@@ -98,7 +101,7 @@ class Script {
     } else if (actor.state === "open" || actor.state === "draining") {
       for (const seq of actor.revoked) {
         actor.revoked.delete(seq);
-        if (actor.held.has(seq) && this.#chance(0.7)) this.#return(actor, seq, false);
+        if (actor.held.has(seq) && (this.#asked.has(seq) || this.#chance(0.7))) this.#return(actor, seq, false);
       }
       const seqs = [...actor.held.keys()];
       if (this.#chance(0.02)) this.#crash(actor);
@@ -164,15 +167,28 @@ class Script {
       .filter(([, { part }]) => part.chunk === chunk)
       .sort(([, a], [, b]) => a.part.from - b.part.from);
     const [number, { part }] = first!;
+    if (this.#asked.has(number)) return;
     if (this.#poisoned(part)) return this.#crash(actor, "crash");
-    const rejected = [];
+    const rejected: Rejected[] = [];
+    const written: string[] = [];
     for (let index = part.from; index < part.to; index++) {
       if (this.#chaos && this.#chance(0.03)) {
         rejected.push({ seq: number, index, reason: "no" });
         this.#rejected.add(`${chunk}.${index}`);
-      } else this.#written.add(`${chunk}.${index}`);
+      } else written.push(`${chunk}.${index}`);
     }
-    actor.settle([number], rejected);
+    const settle = () => {
+      for (const id of written) this.#written.add(id);
+      actor.settle([number], rejected);
+    };
+    if (this.#kind === "writer" || rejected.length === 0) return settle();
+    this.#asked.add(number);
+    actor.events.rejecting!(rejected, () => {
+      const { letters } = this.house.lists.find(({ chunks }) => chunks.has(chunk))!.chunks.get(chunk)!;
+      for (const { index } of rejected) this.#must(letters.has(index), `${chunk}.${index} is told to be stored`);
+      // Else it was given back meanwhile.
+      if (actor.held.has(number)) settle();
+    });
   }
 
   async #trouble(call: LogCall): Promise<void> {
@@ -210,6 +226,9 @@ class Script {
       if (i % 50 === 49) house.lists[0]!.add(++this.#chunks, 1);
       for (const actor of house.alive) {
         this.#look(actor);
+        for (const seq of actor.revoked) {
+          if (this.#asked.has(seq) && actor.held.has(seq)) this.#return(actor, seq, false);
+        }
         actor.revoked.clear();
         if (actor.state === "starting") actor.open(this.#kind);
         if (actor.state !== "open") continue;

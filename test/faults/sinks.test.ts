@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { TestPump, type TestSink, until } from "../support/pump.ts";
@@ -52,6 +52,20 @@ for (const type of ["gather-add-throws", "gather-flush-throws", "gather-flush-re
     expectWhole("bad", 300, [7, 150]);
     expect(pump.noted("bad")).toHaveLength(298);
     expect((await pump.letters()).map(({ sink, index }) => `${sink} ${index}`).sort()).toEqual(["bad 50", "bad 7"]);
+  });
+}
+
+for (const isolation of ["worker", "process"] as const) {
+  test(`gather-rejects in a ${isolation}: what it rejects is a dead letter before the gather is flushed, and one`, async () => {
+    await start("gather-rejects", numbered(60, { poison: [7, 50] }), { plugin: { isolation } });
+    await until(() => existsSync(`${pump.file("bad")}.flushing`), "its flush");
+    const letters = async () => (await pump.letters()).map(({ index, reason }) => `${index} ${reason}`);
+    expect(await letters()).toEqual(["7 poison", "50 poison"]);
+    writeFileSync(`${pump.file("bad")}.open`, "");
+    await pump.delivered("bad", 60);
+    expectWhole("bad", 60, [7, 50]);
+    expect(await letters()).toEqual(["7 poison", "50 poison"]);
+    expect(pump.sink("bad").deadLettered).toBe(2);
   });
 }
 

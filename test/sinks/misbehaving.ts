@@ -101,7 +101,35 @@ function gatherer(type: string, fail: { add?: () => Error; flush?: () => Error }
   });
 }
 
+/** A gatherer that rejects poison as it comes, and whose flush lasts until the file `<file>.open` is there. */
+const rejectingGatherer = defineSink({
+  type: "gather-rejects",
+  config,
+  gather: { ms: 50, records: 1000 },
+  async open({ config: { file } }) {
+    return {
+      gather() {
+        let lines = "";
+        return {
+          add(batch, call) {
+            for (const record of batch) {
+              if (record.path === "/poison") call.reject(record, "poison");
+              else lines += `${record.id} ${record.path}\n`;
+            }
+          },
+          async flush() {
+            writeFileSync(`${file}.flushing`, "");
+            while (!existsSync(`${file}.open`)) await sleep(10);
+            appendFileSync(file, lines);
+          },
+        };
+      },
+    };
+  },
+});
+
 export default [
+  rejectingGatherer,
   gatherer("gather-add-throws", { add: () => new TypeError("poison in add") }),
   gatherer("gather-flush-throws", { flush: () => new TypeError("poison in flush") }),
   gatherer("gather-flush-refuses", { flush: () => new Refused("poison refused") }),

@@ -102,7 +102,7 @@ export class Actor {
   }
 
   revoke(seqs: number[]): void {
-    if (this.state === "open" || this.state === "draining") this.#post({ t: "revoke", seqs });
+    if (this.#works) this.#post({ t: "revoke", seqs });
   }
 
   /** Lets calls in flight finish; resolves then, or at the deadline, or when the thread ends. */
@@ -150,6 +150,10 @@ export class Actor {
     this.#body.kill();
   }
 
+  get #works(): boolean {
+    return this.state === "open" || this.state === "draining";
+  }
+
   #post(message: Parameters<Body["post"]>[0]): void {
     this.#body.post(message);
   }
@@ -188,7 +192,7 @@ export class Actor {
       case "rejecting": {
         const { id, rejected } = message;
         this.#events.rejecting?.(rejected, () => {
-          if (this.state !== "ended") this.#post({ t: "stored", id });
+          if (this.#works) this.#post({ t: "stored", id });
         });
         break;
       }

@@ -30,7 +30,7 @@ export interface Host {
 /** Drives a plugin's writer or gatherer. */
 export interface Runner {
   accept(piece: Piece): void;
-  /** Leases lost: gives back what is not begun. What waits to be flushed is not. */
+  /** Leases lost: gives back what is not begun. A flush that waits for its dead letters is not. */
   revoke(seqs: ReadonlySet<number>): void;
   /** Gives back what is not begun, settles what is; resolves when nothing is in hand. */
   drain(): Promise<void>;

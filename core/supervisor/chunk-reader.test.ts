@@ -58,6 +58,7 @@ test("the sink ahead waits a moment for those behind it, and no longer", async (
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   onTestFinished(() => void vi.useRealTimers());
   const reader = new ChunkReader(new SlabPool(), 2 ** 28, () => 2);
+  vi.advanceTimersByTime(10_000);
   const list = listOf(1000);
   const take = async (i: number) => reader.unpin(loaded(await reader.load(list, chunk(`c${i}`), 0)));
   const ahead = async () => {

@@ -1,14 +1,15 @@
 /** Share of the time that the sink ahead may be kept waiting... */
 const SHARE = 0.01;
 /** ...and what of it may be saved up, ms. */
-const MOST_MS = 100;
+const MOST_MS = 50;
 
 /**
  * How long the sink that is ahead may wait for those just behind it: a moment's delay would otherwise part them, and then each
  * reads for itself. So little of the time that it counts for nothing where a sink is slow for good.
  */
 export class Pace {
-  #saved = MOST_MS;
+  /** None at the start, when it is not known yet who stands still. */
+  #saved = 0;
   #at = performance.now();
   #pause: Promise<void> | null = null;
   #end: () => void = () => {};

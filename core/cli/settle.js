@@ -5,7 +5,7 @@
  * large block was given back it takes blocks as large from these heaps, too, where what is free between others is never free for
  * the system: from so many bytes on, always from the system.
  */
-export const ENVIRONMENT = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: String(256 * 1024) };
+export const ENVIRONMENT = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: String(1024 * 1024) };
 
 /** The supervisor keeps no objects: a larger nursery would only hold more garbage. MB. */
 export const FLAGS = ["--max-semi-space-size=4"];

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
 import type { DeliveryLog } from "../log/log.ts";
 import type { Logger } from "../logging/logger.ts";
+import { oneAtATime } from "../supervisor/one-at-a-time.ts";
 import type { Status, UptimeStatus } from "../supervisor/status.ts";
 import type { Otlp } from "../telemetry/otlp.ts";
 import type { Statsd } from "../telemetry/statsd.ts";
@@ -52,14 +53,9 @@ export function createServices({ log, status, logger }: ServicesParts): Services
 export function slot<C, S extends { stop(): Promise<void> }>(start: (config: C) => Promise<S>) {
   /** Of what runs: what did not start is tried again at the next fit. */
   let present: C | null = null;
-  let last: Promise<void> = Promise.resolve();
   const slot = {
     running: null as S | null,
-    fit(config: C | null): Promise<void> {
-      const fitted = last.then(() => change(config));
-      last = fitted.catch(() => {});
-      return fitted;
-    },
+    fit: oneAtATime(change),
   };
 
   async function change(config: C | null): Promise<void> {

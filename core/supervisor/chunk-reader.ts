@@ -105,8 +105,8 @@ export class ChunkReader {
       if ("missing" in result) return this.#give(slab, "missing");
       if ("need" in result) return this.#give(slab, "too large");
       this.#meanBytes.set(list, mean * 0.8 + (result.bytes / (result.to - from)) * 0.2);
-      // Pinned from the start: it could be evicted before the caller sees it.
       const slots = shares ? slotsBehind(slab, result.at, result.to - from, list.wire) : null;
+      // Pinned from the start: it could be evicted before the caller sees it.
       const loaded = { list, chunk: ref.chunk, from, slab, pins: 1, uses: before + 1, slots, ...result };
       const pages = this.#loaded.get(ref.chunk);
       if (pages) pages.push(loaded);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { FakeActor } from "./testing/actor.ts";
 import { House } from "./testing/house.ts";
-import { LEASE_MS } from "./testing/list.ts";
+import { type FakeList, LEASE_MS } from "./testing/list.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -299,6 +299,17 @@ test("a record is not blamed for a crash while a gather with others was in work"
   }
 });
 
+/** The log takes no dead letter from now on; gives how often that was tried. */
+function keepsNoLetter(list: FakeList): () => number {
+  let calls = 0;
+  list.before = async (call) => {
+    if (call !== "reject") return;
+    calls++;
+    throw new Error("away");
+  };
+  return () => calls;
+}
+
 /** A gather that waits for its dead letters: how often it was told that they are stored. */
 function waiting(actor: FakeActor, ...indexes: number[]): () => number {
   const [seq] = actor.held.keys();
@@ -362,19 +373,16 @@ test("a gather waits while the log does not take what it rejects", async () => {
 
 test("a gather that waits is given up when its chunk is lost, and nothing of it is stored after that", async () => {
   const { house, list, actor } = await housed({ kind: "gatherer" });
-  let calls = 0;
-  list.before = async (call) => {
-    if (call === "reject" && calls++ >= 0) throw new Error("away");
-  };
+  const calls = keepsNoLetter(list);
   const told = waiting(actor, 2);
   const seqs = [...actor.held.keys()];
   list.steal("1");
   await vi.advanceTimersByTimeAsync(LEASE_MS / 2);
   expect([...actor.revoked]).toEqual(seqs);
-  const before = calls;
+  const before = calls();
   actor.return(seqs);
   await vi.advanceTimersByTimeAsync(10_000);
-  expect(calls).toBe(before);
+  expect(calls()).toBe(before);
   expect(told()).toBe(0);
   expect(house.sink.empty).toBe(true);
 });
@@ -395,17 +403,14 @@ test("at the bound of dead letters a gather that waits is not flushed: its chunk
 
 test("a gather that waits when the sink stops does not hold it up, nor is anything tried after that", async () => {
   const { house, list, actor } = await housed({ kind: "gatherer" });
-  let calls = 0;
-  list.before = async (call) => {
-    if (call === "reject" && calls++ >= 0) throw new Error("away");
-  };
+  const calls = keepsNoLetter(list);
   const told = waiting(actor, 1);
   const stopped = house.stop(5000);
   await vi.advanceTimersByTimeAsync(7000);
   await stopped;
-  const before = calls;
+  const before = calls();
   await vi.advanceTimersByTimeAsync(10_000);
-  expect(calls).toBe(before);
+  expect(calls()).toBe(before);
   expect(told()).toBe(0);
   expect(list.in("free")).toEqual(["1"]);
 });

@@ -10,6 +10,7 @@ import { ChunkReader } from "./chunk-reader.ts";
 import type { Crew, Spawn } from "./crew.ts";
 import { KnownSinks } from "./known-sinks.ts";
 import { ListDrain } from "./list-drain.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { Sink, type SinkHooks } from "./sink.ts";
 import { SlabPool } from "./slabs.ts";
 import { startInTurns } from "./start-in-turns.ts";
@@ -315,16 +316,6 @@ function entriesOf(sinks: readonly SinkConfig[]): SinkEntry[] {
 function deadlines(ms: number): [drainUntil: number, closeUntil: number] {
   const closeUntil = Date.now() + ms;
   return [closeUntil - ms * CLOSE_SHARE, closeUntil];
-}
-
-/** Calls wait for each other. */
-function oneAtATime<A, R>(work: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (argument) => {
-    const next = last.then(() => work(argument));
-    last = next.catch(() => {});
-    return next;
-  };
 }
 
 /** A plugin that is being written is loaded anew when it changes. */

@@ -1,7 +1,8 @@
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import type { Address, RedisLogConfig } from "../config/config.ts";
 import { formatAddress } from "./address.ts";
 import { type BulkReader, openBulkReader, type Session } from "./bulk-reader.ts";
+import { openClient } from "./client.ts";
 import { type Argument, type Connection, type Reply, type Route, runner, type Send } from "./connection.ts";
 import type { Credentials } from "./credentials.ts";
 import { isLogError, LOG_ERROR_CODES, LogError, replyError, unavailable } from "./errors.ts";
@@ -114,38 +115,30 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
   };
   const send = sender(false, false);
 
-  /** One connection, from the first packet to the last. Throws why it could not be made; resolves when it is over. */
+  /**
+   * One connection, from the first packet to the last; the next is another client's: address, password and certificates may be
+   * others by then. Throws why it could not be made; resolves when it is over.
+   */
   const live = async () => {
     address = await locate();
     const credential = await credentials.get();
     const tls = config.tls && tlsOptions(config.tls, address.host);
     if (closed) return;
-    const mine = new Redis({
+    const { redis: mine, failure } = openClient({
       ...address,
       ...(tls && { tls }),
       ...(credential.username !== "" && { username: credential.username }),
       ...(credential.password !== "" && { password: credential.password }),
       db: config.database,
-      protocol: 2,
-      lazyConnect: true,
-      disableClientInfo: true,
       // A resent claim would move the new live list over the old chunk.
       autoResendUnfulfilledCommands: false,
       enableOfflineQueue: false,
       // Zero: whatever waits for a reply fails as soon as the connection does.
       maxRetriesPerRequest: 0,
-      // INFO may be refused; `settle` waits until the data set is loaded.
-      enableReadyCheck: false,
       connectTimeout: config.timeoutMs,
       socketTimeout: config.timeoutMs,
-      // Another connection is another client: address, password and certificates may be others by then.
-      retryStrategy: null,
     });
     client = mine;
-    let cause: unknown;
-    mine.on("error", (error: Error) => {
-      cause = error;
-    });
     const over = new Promise<void>((resolve) => {
       mine.once("close", () => {
         session = null;
@@ -162,9 +155,10 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
       await settle(mine);
       await over;
       // With TLS 1.3 a certificate may be refused only now.
-      if (cause !== undefined) remember(named(cause));
+      const late = failure();
+      if (late) remember(named(late));
     } catch (error) {
-      throw named(cause ?? error);
+      throw named(failure() ?? error);
     } finally {
       mine.disconnect();
     }

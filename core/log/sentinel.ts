@@ -1,6 +1,6 @@
-import { Redis } from "ioredis";
 import type { Address, RedisLogConfig } from "../config/config.ts";
 import { formatAddress } from "./address.ts";
+import { openClient } from "./client.ts";
 import { LOG_ERROR_CODES, LogError, replyError, unavailable } from "./errors.ts";
 import { tlsError, tlsOptions } from "./tls.ts";
 
@@ -14,21 +14,12 @@ export function sentinelLocator(
   /** Null: this one does not know the master. */
   const ask = async (sentinel: Address): Promise<Address | null> => {
     const where = `the Sentinel ${formatAddress(sentinel)}`;
-    const client = new Redis({
+    const { redis: client, failure } = openClient({
       ...sentinel,
       ...(password !== "" && { password }),
       ...(config.tls && { tls: tlsOptions(config.tls, sentinel.host) }),
-      protocol: 2,
-      lazyConnect: true,
-      disableClientInfo: true,
-      enableReadyCheck: false,
-      retryStrategy: null,
       connectTimeout: config.timeoutMs,
       commandTimeout: config.timeoutMs,
-    });
-    let cause: unknown;
-    client.on("error", (error: Error) => {
-      cause = error;
     });
     const sentinelSays = (command: string) => client.call("SENTINEL", command, name);
     try {
@@ -43,11 +34,9 @@ export function sentinelLocator(
       return { host: master[0], port: Number(master[1]) };
     } catch (error) {
       if ((error as Error).name === "ReplyError") throw replyError((error as Error).message, "SENTINEL", where);
-      const failure = cause ?? error;
-      if (failure instanceof Error && failure.name === "ReplyError") {
-        throw replyError(failure.message, "the handshake", where);
-      }
-      throw tlsError(where, failure) ?? unavailable(where, new Error((failure as Error).message));
+      const cause = failure() ?? (error as Error);
+      if (cause.name === "ReplyError") throw replyError(cause.message, "the handshake", where);
+      throw tlsError(where, cause) ?? unavailable(where, new Error(cause.message));
     } finally {
       client.disconnect();
     }

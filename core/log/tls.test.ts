@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -67,6 +69,20 @@ describe("TLS to Redis", () => {
     await expect(openLog(tls({ caFile: "/nowhere.pem" }))).rejects.toMatchObject(
       refused(/^ssl_ca_file \/nowhere\.pem cannot be read \(ENOENT\)/),
     );
+  });
+
+  test("a connection that refuses the certificate and stays open fails once, at once", async () => {
+    const relay = createServer((down) => {
+      const up = connect(redis.port, redis.host);
+      down.on("data", (bytes) => up.write(bytes)).on("error", () => {});
+      up.on("data", (bytes) => down.write(bytes)).on("error", () => {});
+    });
+    await once(relay.listen(0, "127.0.0.1"), "listening");
+    onTestFinished(() => void relay.close());
+    const { port } = relay.address() as AddressInfo;
+    const { cert, key } = foreign.client;
+    const config = tls({ certFile: cert, keyFile: key, minVersion: "TLSv1.3" });
+    await expect(openLog(config, { host: "127.0.0.1", port })).rejects.toMatchObject(refused(/unknown ca/));
   });
 
   test("any certificate will do where that is wanted", async () => {

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import type { SerializedError } from "vitest";
 import type { Reporter, TestCase, TestModule, TestSuite } from "vitest/node";
 
@@ -36,8 +37,7 @@ export class TestReport implements Reporter {
   }
 
   onTestRunEnd(_modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
-    for (const error of unhandled)
-      this.tally.failed.push({ title: "an error outside of any test", details: detailsOf(error) });
+    for (const error of unhandled) this.tally.failed.push({ title: titleOfStray(error), details: detailsOf(error) });
   }
 
   #countSuite(suite: TestModule | TestSuite): void {
@@ -76,6 +76,14 @@ function errorsAround(test: TestCase): SerializedError[] {
 
 function titleOf(task: TestCase | TestSuite | TestModule): string {
   return task.type === "module" ? task.relativeModuleId : `${task.module.relativeModuleId} > ${task.fullName}`;
+}
+
+/** Where Vitest was when nobody caught it. */
+function titleOfStray(error: SerializedError): string {
+  const { VITEST_TEST_PATH: path, VITEST_TEST_NAME: name } = error as { [key: string]: unknown };
+  if (typeof path !== "string") return "an error outside of any test";
+  const during = typeof name === "string" ? ` > ${name}` : "";
+  return `${relative(process.cwd(), path)}${during}: an error that no test caught`;
 }
 
 function detailsOf(error: SerializedError): string[] {

@@ -7,7 +7,7 @@ export interface Client {
 }
 
 /** A client of one connection, which is not made again: the first error ends it. */
-export function openClient(options: RedisOptions): Client {
+export function openClient(options: Omit<RedisOptions, "replyMapping">): Client {
   const redis = new Redis({
     ...options,
     protocol: 2,

@@ -1,4 +1,6 @@
-import mysql, { type Connection as MysqlClient, type ResultSetHeader, type RowDataPacket } from "mysql2/promise";
+import { once } from "node:events";
+import mysql, { type ConnectionOptions } from "mysql2";
+import type { Connection as MysqlClient, ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import type { Result, Value } from "../database.ts";
 import type { Connection, Driver } from "../driver.ts";
 import { type MysqlTypes, mysqlDialect } from "./dialect.ts";
@@ -102,13 +104,25 @@ const CLIENT = {
   queryFormat: (sql: string, values: Value[]) => (values.length === 0 ? sql : mysql.format(sql, values)),
 };
 
-async function open(target: MysqlTarget): Promise<MysqlClient> {
-  const { options, ssl, plainToo } = target;
+async function open({ options, ssl, plainToo }: MysqlTarget): Promise<MysqlClient> {
   try {
-    return await mysql.createConnection({ ...options, ...CLIENT, ...(ssl && { ssl }) });
+    return await dial({ ...options, ...CLIENT, ...(ssl && { ssl }) });
   } catch (error) {
     if (!plainToo || (error as { code?: string }).code !== "HANDSHAKE_NO_SSL_SUPPORT") throw error;
-    return await mysql.createConnection({ ...options, ...CLIENT });
+    return await dial({ ...options, ...CLIENT });
+  }
+}
+
+async function dial(options: ConnectionOptions): Promise<MysqlClient> {
+  const connection = mysql.createConnection(options);
+  // A connection may fail twice, and without a listener the second time would end the thread.
+  connection.on("error", () => {});
+  try {
+    await once(connection, "connect");
+    return connection.promise();
+  } catch (error) {
+    connection.destroy();
+    throw error;
   }
 }
 

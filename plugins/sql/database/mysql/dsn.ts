@@ -1,5 +1,5 @@
 import { Fatal } from "@sluice/sdk";
-import type { ConnectionOptions, SslOptions } from "mysql2/promise";
+import type { ConnectionOptions, SslOptions } from "mysql2";
 
 export interface MysqlTarget {
   readonly options: ConnectionOptions;

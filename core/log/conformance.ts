@@ -323,6 +323,31 @@ export function conformance(name: string, start: () => Promise<{ engine: Engine;
       expect(await list.letters("b")).toEqual({ records: 0, bytes: 0 });
     });
 
+    test("dead letters are withdrawn by their records, however often they were written", async () => {
+      await push(records(1500));
+      await claimAll(list);
+      const refs = await takeAll("a");
+      const reject = (sink: string, i: number, index: number) =>
+        list.reject(sink, refs[i]!, [{ index, reason: "in doubt" }]);
+      await reject("a", 0, 1);
+      await reject("a", 0, 1);
+      await reject("a", 0, 2);
+      await reject("a", 1, 1);
+      await reject("b", 0, 1);
+      const rest = await list.letters("b");
+      await list.withdraw("a", refs[0]!, [1, 3]);
+      const left = await list.readLetters(null, 10);
+      expect(left.map(({ sink, chunk, index }) => [sink, chunk, index])).toEqual([
+        ["a", refs[0]!.chunk, 2],
+        ["a", refs[1]!.chunk, 1],
+        ["b", refs[0]!.chunk, 1],
+      ]);
+      expect((await list.letters("a")).records).toBe(2);
+      expect(await list.letters("b")).toEqual(rest);
+      await list.dropLetters(left.map(({ id }) => id));
+      expect(await list.letters("a")).toEqual({ records: 0, bytes: 0 });
+    });
+
     test("dead letters are listed without their records, got by id, and replaced by new ones", async () => {
       await push(records(1000));
       await claimAll(list);

@@ -79,6 +79,8 @@ export interface ListLog {
   ack(sink: string, refs: readonly ChunkRef[]): Promise<number>;
   /** Copies these records into the dead letters. Before the ack, never after. Idempotent by (sink, chunk, index) when listed. */
   reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void>;
+  /** Takes letters of this chunk back: their records were not at fault, or are tried once more. Those that are not found stay. */
+  withdraw(sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void>;
   /** Adds letters that are no records of a chunk that is here; answers their ids. */
   addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]>;
   /** Hands back at once, uncounted: the next takeover has them. */

@@ -1,11 +1,13 @@
 import type { Connection } from "./connection.ts";
 import type { ListKeys } from "./keys.ts";
 import type { ChunkRef, DeadLetter, LetterHead, NewLetter } from "./log.ts";
-import { ADD_LETTERS, DROP_LETTERS, LIST_LETTERS, REJECT, REPLACE_LETTERS } from "./scripts.ts";
+import { ADD_LETTERS, DROP_LETTERS, LIST_LETTERS, REJECT, REPLACE_LETTERS, WITHDRAW } from "./scripts.ts";
 import { FIRST_ID, isId, millisOf, nextId } from "./stream-id.ts";
 
 /** Letters of one script call: each copies a record. */
 const LETTERS = 100;
+/** A letter that is withdrawn was written a moment ago. */
+const NEWEST = 1000;
 
 export async function writeLetters(
   { run }: Connection,
@@ -20,6 +22,16 @@ export async function writeLetters(
     const some = letters.slice(i, i + LETTERS).flatMap(({ index, reason }) => [index, reason]);
     await run(REJECT, [keys.log, blockKey, keys.dead, keys.letters], [sink, ref.chunk, start, ...some], keys.dead);
   }
+}
+
+export async function withdrawLetters(
+  { run }: Connection,
+  keys: ListKeys,
+  sink: string,
+  { chunk }: ChunkRef,
+  indexes: readonly number[],
+): Promise<void> {
+  await run(WITHDRAW, [keys.dead, keys.letters], [sink, chunk, NEWEST, ...indexes], keys.dead);
 }
 
 export async function addLetters(

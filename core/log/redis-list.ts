@@ -26,6 +26,7 @@ import {
   listLetters,
   readLetters,
   replaceLetters,
+  withdrawLetters,
   writeLetters,
 } from "./redis-letters.ts";
 import { peek } from "./redis-peek.ts";
@@ -228,6 +229,10 @@ export class RedisList implements HomeList {
 
   async reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void> {
     await writeLetters(this.#options.connection, this.keys, sink, ref, this.#blockKey(ref), letters);
+  }
+
+  withdraw(sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void> {
+    return withdrawLetters(this.#options.connection, this.keys, sink, ref, indexes);
   }
 
   addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]> {

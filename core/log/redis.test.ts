@@ -130,6 +130,35 @@ test("a list that this process has seen nothing of is asked for its length, and 
   }
 });
 
+test("behind a clock that was set back the places of chunks leap: a replica that lacks some would give the same ones to others", async () => {
+  const redis = await startRedis();
+  const config = { ...redisLogConfig(redis), leaseMs: 1000, chunkRecords: 2, chunkBytes: 4_000_000 };
+  const log = openRedisLog(config, { lists: [{ name: "analytics-late", wire: "msgpack" }] });
+  try {
+    await log.open(SINKS);
+    const list = log.lists[0]!;
+    await redis.client.rpush("analytics-late", "a", "b", "c");
+    await list.claim();
+    const [first] = await list.take([{ sink: "a", chunks: 1 }]);
+    expect(first![0]!.entry).toMatch(/^\d{13}-0$/);
+    const { log: stream } = keysOf("analytics-late");
+    const future = 99_999_999_999_999;
+    await redis.client.xdel(stream, (await redis.client.xadd(stream, `${future}-7`, "c", "none")) as string);
+    await redis.client.rpush("analytics-late", "d", "e", "f");
+    await list.claim();
+    const [refs] = await list.take([{ sink: "a", chunks: 10 }]);
+    const places = refs!.map(({ entry }) => entry.split("-").map(Number));
+    expect(places.map(([ms]) => ms)).toEqual([expect.any(Number), future, future]);
+    expect(places[1]![1]).toBeGreaterThan(8);
+    expect(places[2]![1]).toBe(places[1]![1]! + 1);
+    expect((await Promise.all(refs!.map((ref) => readAll(list, ref)))).flat()).toEqual(["c", "d", "e", "f"]);
+    expect(await list.ack("a", refs!)).toBe(3);
+  } finally {
+    await log.close();
+    await redis.stop();
+  }
+});
+
 test("the version is told as Tyk Pump tells its own, and a refusal of that stops nothing", async () => {
   const redis = await startRedis();
   const config = { ...redisLogConfig(redis), leaseMs: 150, chunkRecords: 10, chunkBytes: 4_000_000 };

@@ -66,7 +66,13 @@ test("refused again: the letter is replaced, and the acknowledgement does not ta
   const { home, replays, letters } = await scene([0, 1, 2]);
   replays.add("a", home, letters);
   const [ref] = await take(replays);
-  await replays.reject("a", ref!, [{ index: 1, reason: "still no" }]);
+  await replays.reject("a", ref!, [
+    { index: 0, reason: "in doubt" },
+    { index: 1, reason: "still no" },
+  ]);
+  await replays.withdraw("a", ref!, [0]);
+  // Until the acknowledgement they are what they were.
+  expect(await home.listLetters(null, 10)).toHaveLength(3);
   await replays.ack("a", [ref!]);
   const [only, ...more] = await home.listLetters(null, 10);
   expect(more).toEqual([]);

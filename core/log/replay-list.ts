@@ -20,6 +20,8 @@ interface Run {
   readonly since: number;
   /** While a sink has it in hand. */
   records: readonly Uint8Array[];
+  /** What the sink refused once more, and why. */
+  readonly refused: Map<number, string>;
 }
 
 /** Letters of one run. */
@@ -105,16 +107,22 @@ export class ReplayList implements ListLog {
   async ack(_sink: string, refs: readonly ChunkRef[]): Promise<number> {
     const runs = refs.flatMap(({ entry }) => this.#held.get(entry)?.run ?? []);
     for (const [home, some] of Map.groupBy(runs, (run) => run.home)) {
+      await home.replaceLetters(some.flatMap(refusedIn));
       await home.dropLetters(some.flatMap(({ letters }) => letters.flatMap(({ ids }) => ids)));
     }
     for (const run of runs) this.#forget(run);
     return runs.length;
   }
 
-  /** Refused again: a letter with the new reason in its place. */
+  /** Refused again: a letter with the new reason takes its place with the acknowledgement. Until then the old one is there. */
   async reject(_sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void> {
-    const run = this.#held.get(ref.entry)?.run;
-    await run?.home.replaceLetters(letters.map(({ index, reason }) => ({ id: run.letters[index]!.ids[0]!, reason })));
+    const refused = this.#held.get(ref.entry)?.run.refused;
+    for (const { index, reason } of letters) refused?.set(index, reason);
+  }
+
+  async withdraw(_sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void> {
+    const refused = this.#held.get(ref.entry)?.run.refused;
+    for (const index of indexes) refused?.delete(index);
   }
 
   /** The sink is suspended, or stops. Were they given to it anew, what made it so might do it again and again. */
@@ -214,7 +222,9 @@ export class ReplayList implements ListLog {
         bytes = letter.bytes;
       }
     }
-    return runs.map((letters) => ({ entry: String(++this.#entries), home, letters, since, records: [] }));
+    return runs.map((letters) => {
+      return { entry: String(++this.#entries), home, letters, since, records: [], refused: new Map() };
+    });
   }
 
   #forget({ entry, home, letters }: Run): void {
@@ -251,6 +261,10 @@ function refOf({ entry, letters }: Run): ChunkRef {
 
 function keyOf({ name }: HomeList, { ids }: ReplayLetter): string {
   return `${name} ${ids[0]}`;
+}
+
+function refusedIn({ letters, refused }: Run): { id: string; reason: string }[] {
+  return [...refused].map(([index, reason]) => ({ id: letters[index]!.ids[0]!, reason }));
 }
 
 function lettersIn(runs: readonly Run[]): number {

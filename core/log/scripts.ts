@@ -15,6 +15,10 @@ function script(source: string): Script {
  * The order matters: PERSIST first, because a script whose first write is allowed when out of memory may do the rest; the
  * descriptors before the move, because a refusal there loses nothing. Answers how many records were claimed and how many
  * are left; a block of this name that is there already is not touched.
+ *
+ * Where the clock was set back, ids count on from the last one. Were that Redis then replaced by a replica that lacked some, it
+ * would give the same ids to other chunks, and who still held the lost ones would acknowledge those: so the count leaps, as far
+ * as the block's id says.
  */
 export const CLAIM = script(`-- KEYS live, log, block   ARGV n, id, 'sort'|'copy', most
 local len=redis.call('LLEN',KEYS[1]); if len==0 then return {0,0} end
@@ -24,8 +28,11 @@ redis.call('PERSIST',KEYS[1])
 local last=redis.call('XREVRANGE',KEYS[2],'+','-','COUNT',1)
 local t=last[1] and tonumber(last[1][2][6]) or 0
 local behind=size
-while behind>0 do local m=math.min(behind,n); behind=behind-m; t=t+m
-  redis.call('XADD',KEYS[2],'*','c',ARGV[2],'n',m,'t',t,'b',behind) end
+local function add(id,m) return redis.call('XADD',KEYS[2],id,'c',ARGV[2],'n',m,'t',t,'b',behind) end
+while behind>0 do local first=behind==size; local m=math.min(behind,n); behind=behind-m; t=t+m
+  local id=add('*',m); if first then local ms,seq=string.match(id,'(%d+)-(%d+)'); local now=redis.call('TIME')
+    if tonumber(ms)>now[1]*1000+math.floor(now[2]/1000) then redis.call('XDEL',KEYS[2],id)
+      add(ms..'-'..string.format('%.0f',seq+1+tonumber(string.sub(redis.sha1hex(ARGV[2]),1,8),16)),m) end end end
 if whole then redis.call('RENAME',KEYS[1],KEYS[3])
 elseif ARGV[3]=='sort' then redis.call('SORT',KEYS[1],'BY','nosort','LIMIT',0,n,'STORE',KEYS[3]); redis.call('LTRIM',KEYS[1],n,-1)
 else redis.call('RPUSH',KEYS[3],unpack(redis.call('LRANGE',KEYS[1],0,n-1))); redis.call('LTRIM',KEYS[1],n,-1) end
@@ -144,6 +151,15 @@ local dropped=0 for i=1,#ARGV do local e=redis.call('XRANGE',KEYS[1],ARGV[i],ARG
     redis.call('HINCRBY',KEYS[2],'n:'..sink,-1)
     redis.call('HINCRBY',KEYS[2],'b:'..sink,-#raw) end end
 return dropped`);
+
+/** Drops the letters of a chunk's records, as often as they were written, from among the newest. */
+export const WITHDRAW = script(`-- KEYS dead, letters  ARGV sink, chunk, newest, index...
+local wanted={} for i=4,#ARGV do wanted[ARGV[i]]=true end
+for _,e in ipairs(redis.call('XREVRANGE',KEYS[1],'+','-','COUNT',ARGV[3])) do local f=e[2]
+  if f[2]==ARGV[1] and f[4]==ARGV[2] and wanted[f[6]] then redis.call('XDEL',KEYS[1],e[1])
+    redis.call('HINCRBY',KEYS[2],'n:'..ARGV[1],-1)
+    redis.call('HINCRBY',KEYS[2],'b:'..ARGV[1],-#f[10]) end end
+return 0`);
 
 /**
  * Tries each command that the log needs, on scratch keys that it deletes again; answers those that were refused, as

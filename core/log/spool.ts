@@ -1,5 +1,5 @@
 import { LOG_ERROR_CODES, LogError } from "./errors.ts";
-import type { DeadLetter, ListLog, NewLetter, Spools } from "./log.ts";
+import type { ChunkRef, DeadLetter, ListLog, NewLetter, Spools } from "./log.ts";
 import { SpoolStore } from "./spool-store.ts";
 import { SqliteChunks } from "./sqlite-chunks.ts";
 
@@ -72,6 +72,10 @@ export class SpoolList extends SqliteChunks<SpoolStore> implements ListLog {
 
   addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]> {
     return this.#home.addLetters(sink, letters);
+  }
+
+  withdraw(sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void> {
+    return this.#home.withdraw(sink, ref, indexes);
   }
 
   letters(sink: string): Promise<{ records: number; bytes: number }> {

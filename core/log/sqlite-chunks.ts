@@ -169,6 +169,8 @@ export abstract class SqliteChunks<Store extends ChunkStore> {
     await this.addLetters(sink, found);
   }
 
+  abstract withdraw(sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void>;
+
   abstract addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]>;
 
   protected get store(): Store {

@@ -1,7 +1,7 @@
 import type { Wire } from "@sluice/sdk";
 import type { Credential } from "./credentials.ts";
 import { cut } from "./cut.ts";
-import type { DeadLetter, HomeList, LetterHead, NewLetter, Peeked } from "./log.ts";
+import type { ChunkRef, DeadLetter, HomeList, LetterHead, NewLetter, Peeked } from "./log.ts";
 import { SqliteChunks } from "./sqlite-chunks.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
@@ -85,6 +85,10 @@ export class SqliteList extends SqliteChunks<SqliteStore> implements HomeList {
       }
     }
     return peeked;
+  }
+
+  async withdraw(sink: string, { chunk }: ChunkRef, indexes: readonly number[]): Promise<void> {
+    this.store.withdrawLetters(this.name, sink, chunk, indexes);
   }
 
   async dropLetters(ids: readonly string[]): Promise<number> {

@@ -212,6 +212,13 @@ export class SqliteStore extends SqliteFile {
     });
   }
 
+  withdrawLetters(list: string, sink: string, chunk: string, indexes: readonly number[]): void {
+    const remove = this.sql("DELETE FROM letter WHERE list = ? AND sink = ? AND chunk = ? AND position = ?");
+    this.transaction(() => {
+      for (const index of indexes) remove.run(list, sink, chunk, index);
+    });
+  }
+
   dropLetters(list: string, ids: readonly number[]): number {
     const remove = this.sql("DELETE FROM letter WHERE list = ? AND id = ?");
     return this.transaction(() => ids.reduce((sum, id) => sum + remove.run(list, id).changes, 0));

@@ -1,5 +1,5 @@
 import type { ListLog } from "../log/log.ts";
-import type { Holding } from "./holding.ts";
+import { type Holding, unstored } from "./holding.ts";
 
 const RETRY_MS = 1000;
 /** A connection that was cut fails once. */
@@ -81,27 +81,47 @@ export class Acknowledger {
    * are as many as are kept.
    */
   storeEarly(holding: Holding): Promise<boolean> {
+    if (unstored(holding).length === 0) return this.#early.get(holding) ?? Promise.resolve(true);
+    return this.#inTurn(holding, () => this.#store(holding));
+  }
+
+  /** Takes a letter back that was stored in doubt: its record is tried again. If that fails there is a letter too many. */
+  withdraw(holding: Holding, index: number): void {
+    const { letters, list, ref } = holding;
+    const letter = letters.get(index);
+    if (!letter) return;
+    letters.delete(index);
+    void this.#inTurn(holding, async () => {
+      if (!letter.stored) return true;
+      await list.withdraw(this.#sink, ref, [index]);
+      // Refused once more in the meantime, and perhaps stored: the next storing writes it anew.
+      const anew = letters.get(index);
+      if (anew) anew.stored = false;
+      return true;
+    });
+  }
+
+  #inTurn(holding: Holding, work: () => Promise<boolean>): Promise<boolean> {
     const before = this.#early.get(holding) ?? Promise.resolve(true);
-    if (holding.stored === holding.letters.size) return before;
-    const storing = before
-      .then(() => this.#store(holding))
+    const working = before
+      .then(work)
       .catch((error) => {
         this.#events.failed(error);
         return true;
       })
       .finally(() => {
-        if (this.#early.get(holding) === storing) this.#early.delete(holding);
+        if (this.#early.get(holding) === working) this.#early.delete(holding);
       });
-    this.#early.set(holding, storing);
-    return storing;
+    this.#early.set(holding, working);
+    return working;
   }
 
   /** Stores those that it has now, and tries again what fails. False: there are as many as are kept, or `wanted` no longer says so. */
   async stored(holding: Holding, wanted: () => boolean): Promise<boolean> {
-    const { size } = holding.letters;
+    const letters = [...holding.letters.values()];
     for (;;) {
       const room = await this.storeEarly(holding);
-      if (holding.stored >= size) return true;
+      if (letters.every(({ stored }) => stored)) return true;
       if (!room) {
         if (wanted()) this.#events.overflow(holding);
         return false;
@@ -141,8 +161,8 @@ export class Acknowledger {
     let looked = 0;
     try {
       for (const holding of holdings) {
-        if (holding.letters.size > 0) await this.#early.get(holding);
-        if (holding.stored === holding.letters.size || (await this.#store(holding))) ready.push(holding);
+        if (this.#early.size > 0) await this.#early.get(holding);
+        if (await this.#store(holding)) ready.push(holding);
         else this.#events.overflow(holding);
         looked++;
       }
@@ -161,13 +181,13 @@ export class Acknowledger {
 
   /** False: there are as many as are kept. */
   async #store(holding: Holding): Promise<boolean> {
-    const { list, ref, letters, stored } = holding;
-    const more = [...letters.values()].slice(stored);
+    const more = unstored(holding);
     if (more.length === 0) return true;
+    const { list, ref } = holding;
     const { records, bytes } = await list.letters(this.#sink);
     if (records + more.length > this.#bound.records || bytes > this.#bound.bytes) return false;
     await list.reject(this.#sink, ref, more);
-    holding.stored += more.length;
+    for (const letter of more) letter.stored = true;
     return true;
   }
 }

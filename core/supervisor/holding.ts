@@ -23,18 +23,22 @@ export interface Holding {
   missing: boolean;
   /** Dead letters to be stored before the acknowledgement, by their index: one each, however often a record is rejected. */
   readonly letters: Map<number, Letter>;
-  /** How many of them are. */
-  stored: number;
 }
 
 export interface Letter {
   readonly index: number;
   readonly reason: string;
+  stored: boolean;
 }
 
 /** The first reason counts. */
 export function reject({ letters }: Holding, index: number, reason: string): void {
-  if (!letters.has(index)) letters.set(index, { index, reason });
+  if (!letters.has(index)) letters.set(index, { index, reason, stored: false });
+}
+
+/** Letters that are not stored yet. */
+export function unstored({ letters }: Holding): Letter[] {
+  return letters.size === 0 ? [] : [...letters.values()].filter(({ stored }) => !stored);
 }
 
 /** Records [from, to) of a holding, to be given to an actor. */

@@ -355,6 +355,36 @@ test("what a gather rejects is stored before it is flushed, and once", async () 
   });
 });
 
+test("a letter that was stored in doubt is taken back, and written anew when its record is refused once more", async () => {
+  const { list, actor } = await housed({ kind: "gatherer" }, 1);
+  const letters = () => [...list.chunks.get("1")!.letters];
+  const held = () => [...actor.held.keys()];
+  const told = waiting(actor, 0);
+  await vi.advanceTimersByTimeAsync(10);
+  expect([told(), letters()]).toEqual([1, [0]]);
+  let answer = () => {};
+  list.before = async (call) => {
+    if (call === "withdraw") await new Promise<void>((resolve) => (answer = resolve));
+  };
+  actor.return(held(), true, true);
+  await vi.advanceTimersByTimeAsync(300);
+  // Refused again before the log has answered.
+  const toldAgain = waiting(actor, 0);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(toldAgain()).toBe(0);
+  answer();
+  await vi.advanceTimersByTimeAsync(10);
+  expect([toldAgain(), letters()]).toEqual([1, [0]]);
+  actor.return(held(), true, true);
+  await vi.advanceTimersByTimeAsync(300);
+  answer();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(letters()).toEqual([]);
+  actor.settle(held());
+  await vi.advanceTimersByTimeAsync(10);
+  expect([list.in("done"), letters()]).toEqual([["1"], []]);
+});
+
 test("a gather waits while the log does not take what it rejects", async () => {
   const { list, actor } = await housed({ kind: "gatherer" });
   let away = true;

@@ -179,7 +179,6 @@ export class Sink {
         lost: false,
         missing: false,
         letters: new Map(),
-        stored: 0,
       };
       this.#holdings.set(ref.chunk, holding);
       if (ref.records === 0) this.#finish(holding);
@@ -340,7 +339,7 @@ export class Sink {
     } else if (message.t === "settled") {
       this.#settled(message);
     } else {
-      this.#returned(message.seqs, message.narrow);
+      this.#returned(message);
     }
     this.#feeder.feed();
     this.#hooks.hungry();
@@ -401,12 +400,14 @@ export class Sink {
   }
 
   /** Dropped unwritten: to be given again, and narrower where the data may be at fault. */
-  #returned(seqs: readonly number[], narrow: boolean): void {
+  #returned({ seqs, narrow, doubted }: Extract<FromThread, { t: "returned" }>): void {
     const pieces: Piece[] = [];
     for (const seq of seqs) {
       this.#unpin(seq);
       const sent = this.#hands.remove(seq);
-      if (sent) pieces.push(...again(sent.piece, narrow));
+      if (!sent) continue;
+      if (doubted) this.#acknowledger.withdraw(sent.piece.holding, sent.piece.from);
+      pieces.push(...again(sent.piece, narrow));
     }
     this.#requeue(pieces);
   }

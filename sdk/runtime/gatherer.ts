@@ -50,7 +50,7 @@ export class GathererRunner implements Runner {
         piece.settle(piece.rows[0]!, "rejected", sentence(error));
         host.settled(piece);
       },
-      doubt: ({ what: piece, error }) => host.returned([piece], true, error),
+      doubt: ({ what: piece, error }) => host.returned([piece], true, error, true),
     });
   }
 
@@ -178,7 +178,7 @@ export class GathererRunner implements Runner {
 
   async #flush(gathering: Gathering): Promise<void> {
     const { limits } = this.#host;
-    const rejected = gathering.rejected();
+    const rejected = [...gathering.rejected(), ...this.#inDoubt(gathering)];
     if (rejected.length > 0 && !(await this.#stored(rejected))) return this.#drop(gathering, false, null);
     let unknown = 0;
     for (let attempt = 1; ; attempt++) {
@@ -222,6 +222,15 @@ export class GathererRunner implements Runner {
     return stored;
   }
 
+  /** Refused, and without a verdict yet: once this gather is flushed, a watermark has passed them. */
+  #inDoubt({ pieces }: Gathering): Rejected[] {
+    if (this.#refusals.held.length === 0) return [];
+    const chunks = new Set(pieces.map(({ part }) => part.chunk));
+    return this.#refusals.held
+      .filter(({ what }) => chunks.has(what.part.chunk))
+      .map(({ what: piece, error }) => piece.rejection(piece.rows[0]!, sentence(error)));
+  }
+
   #call(during: During, attempt: number, ms: number, gathering: Gathering): HostCall {
     return new HostCall(during, attempt, this.#host.clock.now() + ms, new BatchScope(), {
       settle: (ref, outcome, reason) => gathering.settle(ref, outcome, reason),
@@ -252,6 +261,7 @@ export class GathererRunner implements Runner {
   }
 
   #fatal(during: During, error: unknown): never {
+    this.#refusals.doubt();
     this.close();
     this.#host.fatal(during, error);
     throw STOPPED;

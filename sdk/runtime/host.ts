@@ -17,8 +17,8 @@ export interface Host {
   settled(piece: Piece): void;
   /** The piece's memory may be reused; its outcome is still open. */
   released(piece: Piece): void;
-  /** To be delivered again; `narrow`: one chunk a gather. */
-  returned(pieces: readonly Piece[], narrow: boolean, error: unknown): void;
+  /** To be delivered again; `narrow`: one chunk a gather. `doubted`: what `rejecting` said of them was not so; default false. */
+  returned(pieces: readonly Piece[], narrow: boolean, error: unknown, doubted?: boolean): void;
   /** Waits until then before the next try; null: no longer. */
   waiting(until: number | null, attempt: number, error: unknown): void;
   /** The configuration is at fault: suspend this sink. */

@@ -473,6 +473,74 @@ test("a gather that lost a lease while it waits comes again, and the answer to i
   expect(thread.seqs("settled")).toEqual([4]);
 });
 
+/** A gatherer that refuses each gather with such a path in it, and fails of another cause while it is at fault itself. */
+function refusing(flushed: string[], refused: string, sink: { fails: boolean }) {
+  return defineSink({
+    type: "s",
+    config: Type.Object({}),
+    async open() {
+      return {
+        gather() {
+          const paths: string[] = [];
+          return {
+            add(batch) {
+              for (const record of batch) paths.push(record.path);
+            },
+            async flush() {
+              if (sink.fails || paths.includes(refused)) throw new Refused("no");
+              flushed.push(...paths);
+            },
+          };
+        },
+      };
+    },
+  });
+}
+
+// What lies behind it may be written, the answer be lost, and the process end: the watermark has passed it by then.
+test("a refused record without a verdict is stored before what lies behind it in its chunk is flushed", async () => {
+  const flushed: string[] = [];
+  const thread = new Thread(refusing(flushed, "/0", { fails: false }), { gather: { ms: 1 } });
+  await thread.send(1, "c", 0, 1, { alone: true });
+  await thread.clock.advance(1);
+  await thread.send(2, "other", 5, 6);
+  await thread.send(3, "c", 1, 2, { alone: true });
+  await thread.clock.advance(1);
+  const refused = { seq: 1, index: 0, reason: "Refused (SLUICE_SINK_REFUSED): no" };
+  // Where another chunk passes first, it is believed by then.
+  expect(flushed).toEqual(["/5", "/1"]);
+  expect(thread.rejecting()).toEqual([]);
+  expect(thread.rejected()).toEqual([refused]);
+  const quiet = new Thread(refusing(flushed, "/0", { fails: false }), { gather: { ms: 1 } });
+  await quiet.send(1, "c", 0, 1, { alone: true });
+  await quiet.clock.advance(1);
+  await quiet.send(2, "c", 1, 2, { alone: true });
+  await quiet.clock.advance(1);
+  expect(quiet.rejecting()).toEqual([{ id: 1, rejected: [refused] }]);
+  expect(quiet.seqs("settled")).toEqual([]);
+  await quiet.stored(1);
+  expect(quiet.rejected()).toEqual([refused]);
+  expect(quiet.seqs("settled")).toEqual([1, 2]);
+});
+
+test("what was stored in doubt is taken back when nothing passes: the sink itself is at fault", async () => {
+  const flushed: string[] = [];
+  const sink = { fails: true };
+  const thread = new Thread(refusing(flushed, "", sink), { gather: { ms: 1 } });
+  for (let seq = 1; seq <= 20; seq++) {
+    await thread.send(seq, "c", seq - 1, seq, { alone: true });
+    await thread.clock.advance(1);
+    for (const { id } of thread.rejecting().slice(-1)) await thread.stored(id);
+  }
+  expect(thread.rejecting().at(-1)!.rejected).toHaveLength(19);
+  const returned = thread.said.filter((message) => message.t === "returned");
+  expect(returned.map(({ seqs, doubted }) => [seqs, doubted])).toEqual(
+    Array.from({ length: 20 }, (_, i) => [[i + 1], true]),
+  );
+  expect(thread.said.at(-1)).toMatchObject({ t: "fatal" });
+  expect(thread.seqs("settled")).toEqual([]);
+});
+
 test("a drain flushes what is stored in time, and gives the rest back", async () => {
   for (const answered of [true, false]) {
     const flushed: string[] = [];

@@ -63,8 +63,8 @@ export type FromThread =
   | { t: "rejecting"; id: number; rejected: Rejected[] }
   /** The host stores the dead letters, then acknowledges; implies release. */
   | { t: "settled"; seqs: number[]; rejected: Rejected[]; counts: Counts }
-  /** Dropped unwritten: deliver again. `narrow`: one chunk a gather. */
-  | { t: "returned"; seqs: number[]; narrow: boolean; error: WireError | null }
+  /** Dropped unwritten: deliver again. `narrow`: one chunk a gather. `doubted`: what "rejecting" said of them is taken back. */
+  | { t: "returned"; seqs: number[]; narrow: boolean; doubted: boolean; error: WireError | null }
   /** For health and `top`; `until` null: no longer waiting. */
   | { t: "waiting"; until: number | null; attempt: number; error: WireError | null }
   | { t: "fatal"; during: "open" | "write" | "add" | "flush"; error: WireError }

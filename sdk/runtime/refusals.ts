@@ -48,6 +48,10 @@ export class Refusals<T> {
     return this.#held.length < REFUSALS_IN_A_ROW;
   }
 
+  get held(): readonly Refusal<T>[] {
+    return this.#held;
+  }
+
   /** Something passed: the sink works. */
   believe(): void {
     if (this.#held.length > 0) this.#end(this.#believe);
@@ -57,6 +61,11 @@ export class Refusals<T> {
   conclude(): void {
     const held = this.#held;
     this.#end((refusal) => (refusal.certain ? this.#believe(refusal) : this.#doubt(refusal)), held);
+  }
+
+  /** Nothing passed, and nothing will. */
+  doubt(): void {
+    this.#end(this.#doubt);
   }
 
   forget(): void {

@@ -140,11 +140,11 @@ export class Runtime implements Host {
     this.#flushSoon();
   }
 
-  returned(pieces: readonly Piece[], narrow: boolean, error: unknown): void {
+  returned(pieces: readonly Piece[], narrow: boolean, error: unknown, doubted = false): void {
     const ours = pieces.filter((piece) => this.#pieces.get(piece.seq) === piece);
     if (ours.length === 0) return;
     for (const piece of ours) this.#forget(piece);
-    this.#giveBack(ours, narrow, error);
+    this.#giveBack(ours, narrow, error, doubted);
   }
 
   waiting(until: number | null, attempt: number, error: unknown): void {
@@ -320,7 +320,7 @@ export class Runtime implements Host {
 
   // Settlements of one turn travel in one message.
 
-  #giveBack(pieces: readonly Pick<Piece, "seq" | "part">[], narrow: boolean, error: unknown): void {
+  #giveBack(pieces: readonly Pick<Piece, "seq" | "part">[], narrow: boolean, error: unknown, doubted = false): void {
     this.#flush();
     const time = ++this.#returns;
     for (const { part } of pieces) {
@@ -328,7 +328,7 @@ export class Runtime implements Host {
       this.#returned.set(part.chunk, [...unheard, { from: part.from, time }]);
     }
     const seqs = pieces.map(({ seq }) => seq);
-    this.#options.post({ t: "returned", seqs, narrow, error: error === null ? null : toWireError(error) });
+    this.#options.post({ t: "returned", seqs, narrow, doubted, error: error === null ? null : toWireError(error) });
   }
 
   #forget(piece: Piece): void {

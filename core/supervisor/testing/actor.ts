@@ -106,9 +106,9 @@ export class FakeActor implements CrewActor {
     this.events.message({ t: "settled", seqs: [...seqs], rejected: [...rejected], counts: { ...NO_COUNTS, written } });
   }
 
-  return(seqs: readonly number[], narrow = false): void {
+  return(seqs: readonly number[], narrow = false, doubted = false): void {
     for (const seq of seqs) this.#give(seq);
-    this.events.message({ t: "returned", seqs: [...seqs], narrow, error: null });
+    this.events.message({ t: "returned", seqs: [...seqs], narrow, doubted, error: null });
   }
 
   exit(exit: Exit): void {

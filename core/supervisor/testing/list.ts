@@ -1,7 +1,7 @@
 import type { ChunkRef, Lag, ListLog, NewLetter, ReadResult } from "../../log/log.ts";
 
 /** A call of the log that a test may make fail or take long. */
-export type LogCall = "take" | "takeover" | "read" | "extend" | "ack" | "reject" | "release";
+export type LogCall = "take" | "takeover" | "read" | "extend" | "ack" | "reject" | "withdraw" | "release";
 
 interface Chunk {
   ref: ChunkRef;
@@ -98,6 +98,12 @@ export class FakeList implements ListLog {
       const chunk = this.chunks.get(ref.chunk)!;
       if (chunk.state === "done") throw new Error(`letters of chunk ${ref.chunk} after its acknowledgement`);
       for (const { index } of letters) chunk.letters.add(index);
+    });
+  }
+
+  withdraw(_sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void> {
+    return this.#call("withdraw", () => {
+      for (const index of indexes) this.chunks.get(ref.chunk)!.letters.delete(index);
     });
   }
 

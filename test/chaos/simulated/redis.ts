@@ -35,8 +35,9 @@ export class ModelRedis {
   data: Data = { lists: new Map(), streams: new Map(), hashes: new Map() };
   /** Its clock, ms since 1970. */
   readonly clock: () => number;
-  /** A pending entry goes from one consumer to another, who was idle for so long. */
-  changesHands: (from: string, to: string, idleMs: number) => void = () => {};
+  /** A pending entry of a stream's group goes from one consumer to another, who was idle for so long. */
+  changesHands: (from: string, to: string, idleMs: number, of: { log: string; sink: string; entry: string }) => void =
+    () => {};
 
   constructor(clock: () => number) {
     this.clock = clock;
@@ -111,7 +112,7 @@ export class ModelRedis {
       case "HDEL":
         return this.data.hashes.get(key)?.delete(rest[0]!) ? 1 : 0;
       case "XADD":
-        return this.#add(key, args.slice(2) as (string | Buffer)[]);
+        return this.#add(key, String(args[1]), args.slice(2) as (string | Buffer)[]);
       case "XLEN":
         return this.#entries(key).length;
       case "XRANGE":
@@ -195,11 +196,12 @@ export class ModelRedis {
     return stream;
   }
 
-  #add(key: string, fields: (string | Buffer)[]): string {
+  #add(key: string, wanted: string, fields: (string | Buffer)[]): string {
     const stream = this.#make(key);
     const now = `${Math.floor(this.clock())}-0`;
     // A clock that goes back gives no smaller ids.
-    const id = compareIds(now, stream.last) > 0 ? now : nextId(stream.last);
+    const next = compareIds(now, stream.last) > 0 ? now : nextId(stream.last);
+    const id = wanted === "*" ? next : wanted;
     stream.last = id;
     stream.entries.push({ id, fields: fields.map((field) => (typeof field === "number" ? String(field) : field)) });
     return id;
@@ -275,7 +277,9 @@ export class ModelRedis {
     }
     const now = this.clock();
     if (now - held.at < Number(minIdle)) return [];
-    if (held.consumer !== consumer) this.changesHands(held.consumer, consumer!, now - held.at);
+    if (held.consumer !== consumer) {
+      this.changesHands(held.consumer, consumer!, now - held.at, { log: key, sink: name!, entry: entry.id });
+    }
     const option = (word: string) => (options.includes(word) ? Number(options[options.indexOf(word) + 1]) : null);
     const justId = options.includes("JUSTID");
     held.consumer = consumer!;

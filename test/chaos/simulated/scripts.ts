@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Argument, Reply } from "../../../core/log/connection.ts";
 import {
   ADD_LETTERS,
@@ -12,7 +13,9 @@ import {
   RELEASE,
   type Script,
   TIDY,
+  WITHDRAW,
 } from "../../../core/log/scripts.ts";
+import { millisOf } from "../../../core/log/stream-id.ts";
 import { type ModelRedis, Refusal, range } from "./redis.ts";
 
 type Run = (redis: ModelRedis, keys: readonly string[], args: readonly Argument[]) => Reply;
@@ -33,7 +36,13 @@ const RUNS: { readonly [name: string]: { script: Script; run: Run } } = {
         const m = Math.min(behind, n);
         behind -= m;
         total += m;
-        redis.call("XADD", [log!, "*", "c", id!, "n", m, "t", total, "b", behind]);
+        const fields = ["c", id!, "n", m, "t", total, "b", behind];
+        const entry = redis.call("XADD", [log!, "*", ...fields]) as string;
+        if (behind + m < size || millisOf(entry) <= redis.clock()) continue;
+        redis.call("XDEL", [log!, entry]);
+        const leap = Number.parseInt(createHash("sha1").update(String(id)).digest("hex").slice(0, 8), 16);
+        const [ms, sequence] = entry.split("-");
+        redis.call("XADD", [log!, `${ms}-${Number(sequence) + 1 + leap}`, ...fields]);
       }
       redis.put(block!, range(redis.list(live!), 0, size - 1));
       redis.put(live!, range(redis.list(live!), size, -1));
@@ -99,6 +108,17 @@ const RUNS: { readonly [name: string]: { script: Script; run: Run } } = {
         addLetter(redis, dead!, letters!, sink!, [chunk!, indexed[i]!, indexed[i + 1]!, raw]);
       }
       return found;
+    },
+  },
+  WITHDRAW: {
+    script: WITHDRAW,
+    run(redis, [dead], [sink, chunk, newest, ...indexes]) {
+      const wanted = new Set(indexes.map(String));
+      const found = redis.call("XREVRANGE", [dead!, "+", "-", "COUNT", newest!]) as [string, string[]][];
+      for (const [id, fields] of found) {
+        if (fields[1] === sink && fields[3] === chunk && wanted.has(fields[5]!)) redis.call("XDEL", [dead!, id]);
+      }
+      return 0;
     },
   },
   ADD_LETTERS: {

@@ -61,8 +61,11 @@ export class Ledger {
     this.#life(sink, n).delivered.push({ at, instance });
   }
 
-  has(sink: string, n: number): boolean {
-    return (this.#lives.get(sink)!.get(n)?.delivered.length ?? 0) > 0;
+  /** Delivered, and not acknowledged since. */
+  begun(sink: string, n: number): boolean {
+    const { delivered, acknowledged } = this.#lives.get(sink)!.get(n) ?? NOTHING;
+    const last = delivered.at(-1);
+    return last !== undefined && last.at > (acknowledged.at(-1) ?? Number.NEGATIVE_INFINITY);
   }
 
   acknowledged(sink: string, n: number, at: number): void {
@@ -75,6 +78,11 @@ export class Ledger {
 
   excuse(excuse: Excuse): void {
     this.#excuses.push(excuse);
+  }
+
+  /** Whether some fault strikes this sink just then. */
+  excused(sink: string, at: number): boolean {
+    return this.#excuses.some((it) => (it.sink === null || it.sink === sink) && it.from <= at && at <= it.to);
   }
 
   /** This record alone may come once more. */

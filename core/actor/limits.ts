@@ -6,6 +6,7 @@ const GRACE_MS = 5000;
 /** What the sink asks for, within the host's bounds. Times in ms; `timeoutMs` is the operator's for writes, 0 for none. */
 export function limitsFor(ready: Ready, timeoutMs: number, gatherShare = 1): Limits {
   const { batch, gather } = ready;
+  const gatherMs = bounded(gather?.ms, 2000, 60_000);
   const write = timeoutMs > 0 ? timeoutMs : 60_000;
   return {
     batch: {
@@ -16,7 +17,8 @@ export function limitsFor(ready: Ready, timeoutMs: number, gatherShare = 1): Lim
     gather: {
       records: Math.max(1, Math.round(bounded(gather?.records, 200_000, 2_000_000) * gatherShare)),
       bytes: Math.max(1, Math.round(bounded(gather?.bytes, 1024 * MiB, 1024 * MiB) * gatherShare)),
-      ms: bounded(gather?.ms, 2000, 60_000),
+      ms: gatherMs,
+      quiet: bounded(gather?.quiet, gatherMs, gatherMs),
     },
     concurrency: bounded(ready.concurrency, 1, 16),
     ms: { open: 30_000, write, add: 10_000, flush: write, grace: GRACE_MS },

@@ -6,7 +6,7 @@ import { type AnyDefinition, type FromThread, PROTOCOL, Runtime } from "./index.
 const MS = { open: 1000, write: 1000, add: 1000, flush: 1000, grace: 10 };
 const LIMITS = {
   batch: { records: 1, bytes: 1, linger: 0 },
-  gather: { records: 1, bytes: 1, ms: 1 },
+  gather: { records: 1, bytes: 1, ms: 1, quiet: 1 },
   concurrency: 1,
   ms: MS,
 };

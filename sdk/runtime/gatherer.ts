@@ -138,14 +138,10 @@ export class GathererRunner implements Runner {
   }
 
   async #add(piece: Piece): Promise<void> {
-    const { clock, limits } = this.#host;
+    const { limits } = this.#host;
     if (!this.#filling) {
-      const begun = new Gathering(this.#gatherer.gather());
-      this.#filling = begun;
-      this.#timer = clock.after(limits.gather.ms, () => {
-        begun.late = true;
-        this.#pump();
-      });
+      this.#filling = new Gathering(this.#gatherer.gather());
+      this.#wait(this.#filling, limits.gather.ms);
     }
     const filling = this.#filling;
     this.#adding = true;
@@ -161,6 +157,17 @@ export class GathererRunner implements Runner {
     } finally {
       this.#adding = false;
     }
+  }
+
+  /** For `ms` at most, and no longer once nothing has come for a while. */
+  #wait(filling: Gathering, ms: number): void {
+    const pieces = filling.pieces.length;
+    const pause = Math.min(ms, this.#host.limits.gather.quiet);
+    this.#timer = this.#host.clock.after(pause, () => {
+      filling.late = pause === ms || filling.pieces.length <= Math.max(1, pieces);
+      if (filling.late) this.#pump();
+      else this.#wait(filling, ms - pause);
+    });
   }
 
   #startFlush(): void {

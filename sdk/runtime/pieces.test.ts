@@ -31,7 +31,7 @@ class Thread {
             t: "open",
             limits: {
               batch: { records: limits.records ?? 1000, bytes: 4 << 20, linger: limits.linger ?? 0 },
-              gather: { records: 1000, bytes: 1 << 30, ms: 1000, ...limits.gather },
+              gather: { records: 1000, bytes: 1 << 30, ms: 1000, quiet: 1000, ...limits.gather },
               concurrency: limits.concurrency ?? 1,
               ms: { open: 30_000, write: 60_000, add: 10_000, flush: 60_000, grace: 5000 },
             },
@@ -452,6 +452,24 @@ test("a gather of which nothing is rejected waits for nobody", async () => {
   await thread.clock.advance(1000);
   expect(flushed).toEqual(["/2", "/3"]);
   expect(thread.rejecting()).toEqual([]);
+});
+
+test("a gather waits no longer once nothing has come for a while, and never longer than its time", async () => {
+  const flushed: string[] = [];
+  const thread = new Thread(picky(flushed), { gather: { ms: 4000, quiet: 1000 } });
+  await thread.send(1, "c", 2, 3);
+  await thread.clock.advance(999);
+  expect(flushed).toEqual([]);
+  await thread.clock.advance(1);
+  expect(flushed).toEqual(["/2"]);
+  for (let seq = 2; seq <= 10; seq++) {
+    await thread.send(seq, "c", 20 + seq, 21 + seq);
+    await thread.clock.advance(500);
+  }
+  // Four seconds of them, and the one behind.
+  expect(flushed).toHaveLength(9);
+  await thread.clock.advance(1000);
+  expect(flushed).toHaveLength(10);
 });
 
 test("a gather that lost a lease while it waits comes again, and the answer to it is not taken for the next one's", async () => {

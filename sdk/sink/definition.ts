@@ -48,11 +48,13 @@ export interface BatchShape {
   linger?: number;
 }
 
-/** `records` default 200,000 (at most 2,000,000), `bytes` none (1 GiB), `ms` 2,000 (60,000). */
+/** `records` default 200,000 (at most 2,000,000), `bytes` none (1 GiB), `ms` 2,000 (60,000), `quiet` as `ms`. */
 export interface GatherShape {
   records?: number;
   bytes?: number;
   ms?: number;
+  /** Where so long nothing more comes, it need not wait. */
+  quiet?: number;
 }
 
 export type CloseReason = "stop" | "reload" | "suspend";

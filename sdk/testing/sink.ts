@@ -315,9 +315,10 @@ export class OpenSink {
 
   #limits(ready: Extract<FromThread, { t: "ready" }>): Limits {
     const { batch, gather, ms } = this.#options.limits ?? {};
+    const gathered = { records: 200_000, bytes: 1 << 30, ms: 2000, ...ready.gather, ...gather };
     return {
       batch: { records: 1000, bytes: 4 << 20, linger: 0, ...ready.batch, ...batch },
-      gather: { records: 200_000, bytes: 1 << 30, ms: 2000, ...ready.gather, ...gather },
+      gather: { quiet: gathered.ms, ...gathered },
       concurrency: ready.concurrency,
       ms: { open: 30_000, write: 60_000, add: 10_000, flush: 60_000, grace: 5000, ...ms },
     };

@@ -63,7 +63,7 @@ const aggregate = (type: string, kind: AggregateKind) =>
     check: ({ config }) => checkDatabase(config, tableName(kind)),
     preview: ({ config }) => counterPreview(rulesOf(kind, config)),
     // The more records a gather has, the fewer rows the database writes a record.
-    gather: { ms: 4000, records: 1_000_000 },
+    gather: { ms: 4000, quiet: 1000, records: 1_000_000 },
     async open({ config, name, log, every }) {
       const database = await openDatabase(config);
       const daily = config.table_sharding;

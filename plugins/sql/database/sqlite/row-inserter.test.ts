@@ -6,7 +6,7 @@ import { rowInserter } from "./row-inserter.ts";
 const TYPES = ["text", "integer", "real", "numeric", "datetime", ""];
 const NAMES = TYPES.map((_, i) => `c${i}`);
 const value = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom("", 0, "[]", "{}") },
+  { weight: 3, arbitrary: fc.constantFrom("", 0, -0, 22, "[]", "{}") },
   fc.constantFrom("'", "0", "0.0", "1", -1, 1.5, 7n, null, "?", "x'; DROP TABLE bound; --"),
 );
 

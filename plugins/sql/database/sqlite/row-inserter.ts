@@ -4,13 +4,19 @@ import type { SqliteConnection } from "./driver.ts";
 
 type Value = string | number | bigint | null;
 
-/** Values that most rows have in some column, and that need no quoting. Numbers are bound as doubles. */
+/** Values that most rows have in some column, and that need no quoting. */
 const LITERALS: ReadonlyMap<Value, string> = new Map<Value, string>([
   ["", "''"],
   ["[]", "'[]'"],
   ["{}", "'{}'"],
-  [0, "0.0"],
 ]);
+const MOST = 1e9;
+
+/** As part of a statement; undefined: it is to be bound. Numbers are bound as doubles. */
+function literalOf(value: Value): string | undefined {
+  if (typeof value !== "number") return LITERALS.get(value);
+  return Number.isInteger(value) && value >= 0 && value < MOST && !Object.is(value, -0) ? `${value}.0` : undefined;
+}
 
 interface Literal {
   readonly column: number;
@@ -18,8 +24,8 @@ interface Literal {
 }
 
 /**
- * Inserts rows one by one. Binding values is most of what a row costs, so those that are empty in all rows so far are part of the
- * statement.
+ * Inserts rows one by one. Binding values is most of what a row costs, so those that are empty, or the same number (the day, the hour),
+ * in all rows so far are part of the statement.
  */
 export function rowInserter(
   connection: SqliteConnection,
@@ -34,8 +40,8 @@ export function rowInserter(
 
   const prepare = (row: readonly Value[]) => {
     const known: readonly Literal[] = literals ?? row.map((value, column) => ({ column, value }));
-    literals = known.filter(({ column, value }) => LITERALS.has(value) && row[column] === value);
-    const texts = new Map(literals.map(({ column, value }) => [column, LITERALS.get(value)!]));
+    literals = known.filter(({ column, value }) => literalOf(value) !== undefined && Object.is(row[column], value));
+    const texts = new Map(literals.map(({ column, value }) => [column, literalOf(value)!]));
     bound = names.flatMap((_, column) => (texts.has(column) ? [] : [column]));
     values = new Array<Value>(bound.length).fill(null);
     const statement = connection.statement(
@@ -52,6 +58,6 @@ export function rowInserter(
 }
 
 function has(row: readonly Value[], literals: readonly Literal[]): boolean {
-  for (let i = 0; i < literals.length; i++) if (row[literals[i]!.column] !== literals[i]!.value) return false;
+  for (let i = 0; i < literals.length; i++) if (!Object.is(row[literals[i]!.column], literals[i]!.value)) return false;
   return true;
 }

@@ -4,7 +4,8 @@ import { batchOf, extracts, fullCorpora } from "../record/fixtures/index.ts";
 import { createScanner, type RecordInput } from "../record/index.ts";
 import type { AnalyticsRecord, Batch } from "../record/types.ts";
 import { batch } from "../testing/index.ts";
-import { type AggregateCounter, type AggregateRules, Aggregation, combine } from "./index.ts";
+import { type AggregateCounter, type AggregateRules, Aggregation } from "./index.ts";
+import { combine } from "./testing/combine.ts";
 import { type NaiveCounter, naive, nanoseconds } from "./testing/naive.ts";
 
 /** The counters of an aggregation as the naive one has them. */

@@ -39,31 +39,23 @@ const MAKE: { readonly [column: string]: Make } = {
   counter_error_list: () => "[]",
 };
 
-/** A counter, and the group that it belongs to. */
-export interface Counted {
-  readonly counter: AggregateCounter;
-  readonly group: AggregateGroup;
-}
-
-/** The values of each column of a table, for these rows. */
-export function columnValues(dialect: Dialect, table: Table, rows: readonly Counted[]): Value[][] {
-  const values = table.columns.map(({ name }) => {
-    const make = MAKE[name];
+/** Makes the values of a table's columns for a counter of a group, always in the same array. */
+export function rowMaker(
+  dialect: Dialect,
+  { columns }: Table,
+): (counter: AggregateCounter, group: AggregateGroup) => readonly Value[] {
+  const makes = columns.map(({ name }) => MAKE[name]);
+  const places = new Map(columns.map(({ name }, i) => [name, i]));
+  const row = new Array<Value>(columns.length);
+  return (counter, group) => {
     // Codes begin at 0.
-    return make ? rows.map(({ counter, group }) => make(counter, group, dialect)) : zeros(rows.length);
-  });
-  const places = new Map(table.columns.map(({ name }, i) => [name, i]));
-  for (const [row, { counter }] of rows.entries()) {
+    for (let i = 0; i < row.length; i++) row[i] = makes[i]?.(counter, group, dialect) ?? 0;
     for (const { code, count } of counter.errors) {
       const column = codeColumn(Number(code));
-      if (column !== null) (values[places.get(column)!]![row] as number) += count;
+      if (column !== null) (row[places.get(column)!] as number) += count;
     }
-  }
-  return values;
-}
-
-function zeros(size: number): Value[] {
-  return new Array<Value>(size).fill(0);
+    return row;
+  };
 }
 
 function mean(total: number, hits: number): number {

@@ -1,9 +1,10 @@
-import { type AggregateGroup, type AggregateKind, combine } from "@sluice/sdk/aggregate";
-import type { Database, Session, Until, Value } from "../database/database.ts";
-import type { Dialect, Table } from "../database/dialect.ts";
-import { ensureIndex, insertRows, migrate, shardsOf } from "../database/schema.ts";
+import type { AggregateGroup, AggregateKind } from "@sluice/sdk/aggregate";
+import type { Database, Session, Until } from "../database/database.ts";
+import type { Table } from "../database/dialect.ts";
+import { ensureIndex, migrate, shardsOf } from "../database/schema.ts";
+import { rowBufferOf } from "../database/value-rows.ts";
 import { MARKS } from "../watermarks/table.ts";
-import { type Counted, columnValues } from "./rows.ts";
+import { rowMaker } from "./rows.ts";
 import { aggregateTable, dimensionIndex, tableName } from "./table.ts";
 import { addUp } from "./upsert.ts";
 
@@ -79,20 +80,20 @@ export class AggregateStore {
   async #add(session: Session, table: Table, groups: readonly AggregateGroup[]): Promise<void> {
     const { dialect } = this.database;
     const conflict = addUp(dialect, table);
-    const parameters = dialect.insertColumns ? 1 : table.columns.length;
-    const most = Math.min(this.#options.rows, Math.floor(dialect.maxParameters / parameters));
-    // Ids are ambiguous, and a statement must not touch a row twice.
-    const rows = new Map<string, Counted>();
+    const make = rowMaker(dialect, table);
+    const rows = rowBufferOf(dialect, table);
+    const most = Math.min(this.#options.rows, rows.most);
+    const ids = new Set<string>();
     const write = async () => {
-      const { sql, values } = insertOf(dialect, table, columnValues(dialect, table, [...rows.values()]));
-      rows.clear();
+      const { sql, values } = rows.take();
+      ids.clear();
       await session.query(`${sql} ${conflict}`, values);
     };
     for (const { id, group, i } of placesOf(groups)) {
-      const counter = group.at(i, id);
-      const same = rows.get(id);
-      rows.set(id, same ? { ...same, counter: combine(same.counter, counter) } : { counter, group });
-      if (rows.size >= most) await write();
+      // Ids are ambiguous, and a statement must not touch a row twice.
+      if (rows.size === most || ids.has(id)) await write();
+      ids.add(id);
+      rows.add(make(group.at(i, id), group));
     }
     if (rows.size > 0) await write();
   }
@@ -116,13 +117,6 @@ export class AggregateStore {
     this.#ready.set(day, table);
     return table;
   }
-}
-
-function insertOf(dialect: Dialect, table: Table, columns: readonly Value[][]): { sql: string; values: Value[] } {
-  if (dialect.insertColumns) return dialect.insertColumns(table, columns);
-  const rows = columns[0]!.map((_, i) => columns.map((list) => list[i]!));
-  const names = table.columns.map(({ name }) => name);
-  return { sql: insertRows(dialect, table.name, names, rows.length), values: rows.flat() };
 }
 
 /** By day ("" where all have one table), in one order for all owners: no deadlock. */

@@ -48,11 +48,8 @@ export interface Dialect {
   onConflict(key: readonly string[], assignments: readonly string[]): string;
   /** In an assignment: the value that was to be inserted. */
   incoming(column: string): string;
-  /**
-   * INSERT of many rows with one parameter a column, where the database can unfold lists: for many rows a fraction of the price of one
-   * a value. `columns` has the values of each column of the table, in order.
-   */
-  insertColumns?(table: Table, columns: readonly (readonly Value[])[]): { sql: string; values: Value[] };
+  /** Where the database has something better than `ValueRows`. */
+  rowBuffer?(table: Table): RowBuffer;
   /** The least or greatest of two expressions. */
   least(a: string, b: string): string;
   greatest(a: string, b: string): string;
@@ -61,6 +58,17 @@ export interface Dialect {
   /** Whether a driver's error says that what was to be made, a table, column, index or row, is there already. */
   isThere(error: unknown): boolean;
   readonly catalogue: Catalogue;
+}
+
+/** Rows on their way into an INSERT. */
+export interface RowBuffer {
+  /** Most rows of one statement. */
+  readonly most: number;
+  readonly size: number;
+  /** A value for each column of the table, in order. The array may be used again. */
+  add(row: readonly Value[]): void;
+  /** The statement that inserts them all, of which there is at least one; afterwards it is empty. Its values last until the next `add`. */
+  take(): { sql: string; values: Value[] };
 }
 
 /** Statements that ask what is there. */

@@ -1,7 +1,7 @@
 import type { Dialect, Index, Table } from "../dialect.ts";
 import { quoteTable, tableParts } from "../dialect.ts";
 import { timeText } from "../time.ts";
-import { insertColumns } from "./insert-columns.ts";
+import { ColumnLists } from "./column-lists.ts";
 
 const quote = (identifier: string) => `"${identifier.replaceAll('"', '""').replaceAll("\0", "")}"`;
 
@@ -26,7 +26,7 @@ export const postgresDialect: Dialect = {
   onConflict: (key, assignments) =>
     `ON CONFLICT (${key.map(quote).join(", ")}) DO UPDATE SET ${assignments.join(", ")}`,
   incoming: (column) => `excluded.${quote(column)}`,
-  insertColumns,
+  rowBuffer: (table) => new ColumnLists(table),
   least: (a, b) => `LEAST(${a}, ${b})`,
   greatest: (a, b) => `GREATEST(${a}, ${b})`,
   createIndex: (table: Table, index: Index, apart: boolean) =>

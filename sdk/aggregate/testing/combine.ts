@@ -1,8 +1,8 @@
-import type { AggregateCounter } from "./groups.ts";
+import type { AggregateCounter } from "../groups.ts";
 
 /**
- * Two counters as one, under the names of the first. Different keys may be written alike (`/a.b` and `/a\u2eb`), and ids are ambiguous
- * (organisation `a` with `keyendpoints`, `akey` with `endpoints`): a statement must not touch the same row twice.
+ * Two counters as one, under the names of the first, as a table's row adds them up. Different keys may be written alike (`/a.b` and
+ * `/a\u2eb`), and ids are ambiguous (organisation `a` with `keyendpoints`, `akey` with `endpoints`).
  */
 export function combine(a: AggregateCounter, b: AggregateCounter): AggregateCounter {
   const newer =

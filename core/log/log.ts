@@ -77,10 +77,11 @@ export interface ListLog {
   extend(sink: string, refs: readonly ChunkRef[]): Promise<ChunkRef[]>;
   /** Done. How many of them were still ours. */
   ack(sink: string, refs: readonly ChunkRef[]): Promise<number>;
-  /** Copies these records into the dead letters. Before the ack, never after. Idempotent by (sink, chunk, index) when listed. */
-  reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void>;
-  /** Takes letters of this chunk back: their records were not at fault, or are tried once more. Those that are not found stay. */
-  withdraw(sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void>;
+  /**
+   * Copies these records into the dead letters, and answers their ids; "" where a record is not there. Before the ack, never after.
+   * Idempotent by (sink, chunk, index) when listed.
+   */
+  reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<string[]>;
   /** Adds letters that are no records of a chunk that is here; answers their ids. */
   addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]>;
   /** Hands back at once, uncounted: the next takeover has them. */
@@ -93,7 +94,7 @@ export interface ListLog {
   letters(sink: string): Promise<{ records: number; bytes: number }>;
   /** Dead letters in order of arrival, beginning behind `after`; a letter written twice is listed once a page. */
   readLetters(after: string | null, limit: number): Promise<DeadLetter[]>;
-  /** Deletes letters by id, after a replay or by hand; how many there were. */
+  /** Deletes letters by id, after a replay, by hand, or since their records are tried once more; how many there were. */
   dropLetters(ids: readonly string[]): Promise<number>;
 }
 
@@ -103,8 +104,8 @@ export interface HomeList extends ListLog {
   listLetters(after: string | null, limit: number): Promise<LetterHead[]>;
   /** Those of them that are there, in this order. */
   getLetters(ids: readonly string[]): Promise<DeadLetter[]>;
-  /** Gives letters another reason and another id, behind all others: their sink has refused them anew. What is gone stays so. */
-  replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<void>;
+  /** Gives letters another reason and another id, behind all others: their sink has refused them anew. The new ids; "": it is gone. */
+  replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<string[]>;
   /** What the sink gets next, at most so many records: those that wait for it, else the last that are still here, then live ones. Changes nothing. */
   peek(sink: string, records: number): Promise<Peeked[]>;
 }

@@ -1,13 +1,11 @@
 import type { Connection } from "./connection.ts";
 import type { ListKeys } from "./keys.ts";
 import type { ChunkRef, DeadLetter, LetterHead, NewLetter } from "./log.ts";
-import { ADD_LETTERS, DROP_LETTERS, LIST_LETTERS, REJECT, REPLACE_LETTERS, WITHDRAW } from "./scripts.ts";
+import { ADD_LETTERS, DROP_LETTERS, LIST_LETTERS, REJECT, REPLACE_LETTERS } from "./scripts.ts";
 import { FIRST_ID, isId, millisOf, nextId } from "./stream-id.ts";
 
 /** Letters of one script call: each copies a record. */
 const LETTERS = 100;
-/** A letter that is withdrawn was written a moment ago. */
-const NEWEST = 1000;
 
 export async function writeLetters(
   { run }: Connection,
@@ -16,22 +14,15 @@ export async function writeLetters(
   ref: ChunkRef,
   blockKey: string,
   letters: readonly { index: number; reason: string }[],
-): Promise<void> {
+): Promise<string[]> {
   const start = -(ref.behind + ref.records);
+  const ids: string[] = [];
   for (let i = 0; i < letters.length; i += LETTERS) {
     const some = letters.slice(i, i + LETTERS).flatMap(({ index, reason }) => [index, reason]);
-    await run(REJECT, [keys.log, blockKey, keys.dead, keys.letters], [sink, ref.chunk, start, ...some], keys.dead);
+    const logs = [keys.log, blockKey, keys.dead, keys.letters];
+    ids.push(...((await run(REJECT, logs, [sink, ref.chunk, start, ...some], keys.dead)) as string[]));
   }
-}
-
-export async function withdrawLetters(
-  { run }: Connection,
-  keys: ListKeys,
-  sink: string,
-  { chunk }: ChunkRef,
-  indexes: readonly number[],
-): Promise<void> {
-  await run(WITHDRAW, [keys.dead, keys.letters], [sink, chunk, NEWEST, ...indexes], keys.dead);
+  return ids;
 }
 
 export async function addLetters(
@@ -104,11 +95,13 @@ export async function replaceLetters(
   { run }: Connection,
   keys: ListKeys,
   letters: readonly { id: string; reason: string }[],
-): Promise<void> {
+): Promise<string[]> {
+  const ids: string[] = [];
   for (let i = 0; i < letters.length; i += LETTERS) {
     const some = letters.slice(i, i + LETTERS).flatMap(({ id, reason }) => [id, reason]);
-    await run(REPLACE_LETTERS, [keys.log, keys.dead], some, keys.dead);
+    ids.push(...((await run(REPLACE_LETTERS, [keys.log, keys.dead], some, keys.dead)) as string[]));
   }
+  return ids;
 }
 
 export async function dropLetters({ run }: Connection, keys: ListKeys, ids: readonly string[]): Promise<number> {

@@ -26,7 +26,6 @@ import {
   listLetters,
   readLetters,
   replaceLetters,
-  withdrawLetters,
   writeLetters,
 } from "./redis-letters.ts";
 import { peek } from "./redis-peek.ts";
@@ -227,12 +226,8 @@ export class RedisList implements HomeList {
     return (counts as number[]).reduce((sum, n) => sum + n, 0);
   }
 
-  async reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void> {
-    await writeLetters(this.#options.connection, this.keys, sink, ref, this.#blockKey(ref), letters);
-  }
-
-  withdraw(sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void> {
-    return withdrawLetters(this.#options.connection, this.keys, sink, ref, indexes);
+  async reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<string[]> {
+    return writeLetters(this.#options.connection, this.keys, sink, ref, this.#blockKey(ref), letters);
   }
 
   addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]> {
@@ -281,7 +276,7 @@ export class RedisList implements HomeList {
     return getLetters(this.#options.connection, this.keys, ids);
   }
 
-  replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<void> {
+  replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<string[]> {
     return replaceLetters(this.#options.connection, this.keys, letters);
   }
 

@@ -46,7 +46,7 @@ test("neighbours come together, under one name, with the indexes that they had",
   expect(await replays.lag("a")).toMatchObject({ chunks: 3, records: 5, live: 0 });
   const refs = await take(replays);
   expect(refs.map(({ chunk, first, records, redelivered }) => [chunk, first, records, redelivered])).toEqual([
-    [`c0~${letters[0]!.ids[0]}`, 3, 3, true],
+    [`c0~${letters[2]!.ids[0]}`, 3, 3, true],
     [`c0~${letters[3]!.ids[0]}`, 9, 1, true],
     [`c1~${letters[4]!.ids[0]}`, 6, 1, true],
   ]);
@@ -62,17 +62,40 @@ test("neighbours come together, under one name, with the indexes that they had",
   expect(await replays.lag("a")).toEqual({ chunks: 0, records: 0, oldestMs: 0, live: 0 });
 });
 
+test("refused again in a replay that ends there: the next one has another name, or marks would hide the record", async () => {
+  const { home, replays, letters } = await scene([0, 1]);
+  replays.add("a", home, letters);
+  const [ref] = await take(replays);
+  await replays.reject("a", ref!, [{ index: 0, reason: "still no" }]);
+  await replays.release("a", [ref!]);
+  const heads = await home.listLetters(null, 10);
+  expect(heads.map(({ index, reason }) => [index, reason])).toEqual([
+    [1, expect.any(String)],
+    [0, "still no"],
+  ]);
+  replays.add(
+    "a",
+    home,
+    heads.map(({ id, chunk, index }) => ({ ids: [id], chunk, index, bytes: 4 })),
+  );
+  const [again] = await take(replays);
+  expect([again!.records, again!.chunk]).toEqual([2, `c0~${heads[1]!.id}`]);
+  expect(again!.chunk).not.toBe(ref!.chunk);
+});
+
 test("refused again: the letter is replaced, and the acknowledgement does not take the new one", async () => {
   const { home, replays, letters } = await scene([0, 1, 2]);
   replays.add("a", home, letters);
   const [ref] = await take(replays);
-  await replays.reject("a", ref!, [
+  const ids = await replays.reject("a", ref!, [
     { index: 0, reason: "in doubt" },
-    { index: 1, reason: "still no" },
+    { index: 1, reason: "in doubt, too" },
+    { index: 2, reason: "in doubt as well" },
   ]);
-  await replays.withdraw("a", ref!, [0]);
-  // Until the acknowledgement they are what they were.
+  await replays.dropLetters(ids);
   expect(await home.listLetters(null, 10)).toHaveLength(3);
+  // Of three that were doubted one is refused after all.
+  await replays.reject("a", ref!, [{ index: 1, reason: "still no" }]);
   await replays.ack("a", [ref!]);
   const [only, ...more] = await home.listLetters(null, 10);
   expect(more).toEqual([]);

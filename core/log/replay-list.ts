@@ -20,8 +20,10 @@ interface Run {
   readonly since: number;
   /** While a sink has it in hand. */
   records: readonly Uint8Array[];
-  /** What the sink refused once more, and why. */
-  readonly refused: Map<number, string>;
+  /** What the sink refused once more: the ids of the letters that took the place of theirs, by index. */
+  readonly replaced: Map<number, string>;
+  /** Of those that it did not refuse after all. */
+  readonly doubted: Set<string>;
 }
 
 /** Letters of one run. */
@@ -34,9 +36,9 @@ const HELD_BYTES = 16 << 20;
  * credit, its actors and its judgement with everything else. The order is in memory alone: the letters stay where they are
  * until they are acknowledged, and a process that dies leaves them there.
  *
- * A run has a chunk's name of its own, `<chunk>~<id of its first letter>`, and keeps the indexes. A sink that marks chunks
+ * A run has a chunk's name of its own, `<chunk>~<id of its newest letter>`, and keeps the indexes. A sink that marks chunks
  * as written has marked the letter's own as a whole, the refused record included; under this name it is new, and the same
- * each time until the letter is gone. A record's `id` leaves what stands behind `~` out, so that sinks with keys write it
+ * each time until a letter of it is refused once more, which thereby is the newest. A record's `id` leaves what stands behind `~` out, so that sinks with keys write it
  * over itself.
  */
 export class ReplayList implements ListLog {
@@ -107,22 +109,25 @@ export class ReplayList implements ListLog {
   async ack(_sink: string, refs: readonly ChunkRef[]): Promise<number> {
     const runs = refs.flatMap(({ entry }) => this.#held.get(entry)?.run ?? []);
     for (const [home, some] of Map.groupBy(runs, (run) => run.home)) {
-      await home.replaceLetters(some.flatMap(refusedIn));
-      await home.dropLetters(some.flatMap(({ letters }) => letters.flatMap(({ ids }) => ids)));
+      await home.dropLetters(
+        some.flatMap(({ letters, doubted }) => [...letters.flatMap(({ ids }) => ids), ...doubted]),
+      );
     }
     for (const run of runs) this.#forget(run);
     return runs.length;
   }
 
-  /** Refused again: a letter with the new reason takes its place with the acknowledgement. Until then the old one is there. */
-  async reject(_sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void> {
-    const refused = this.#held.get(ref.entry)?.run.refused;
-    for (const { index, reason } of letters) refused?.set(index, reason);
-  }
-
-  async withdraw(_sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void> {
-    const refused = this.#held.get(ref.entry)?.run.refused;
-    for (const index of indexes) refused?.delete(index);
+  /** Refused again: a letter with the new reason in its place. */
+  async reject(_sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<string[]> {
+    const run = this.#held.get(ref.entry)?.run;
+    if (run === undefined) return letters.map(() => "");
+    const old = letters.map(({ index }) => run.replaced.get(index) ?? run.letters[index]!.ids[0]!);
+    const ids = await run.home.replaceLetters(letters.map(({ reason }, i) => ({ id: old[i]!, reason })));
+    for (const [i, { index }] of letters.entries()) {
+      run.doubted.delete(old[i]!);
+      if (ids[i] !== "") run.replaced.set(index, ids[i]!);
+    }
+    return ids;
   }
 
   /** The sink is suspended, or stops. Were they given to it anew, what made it so might do it again and again. */
@@ -162,7 +167,11 @@ export class ReplayList implements ListLog {
     return [];
   }
 
-  async dropLetters(): Promise<number> {
+  /** They go with the acknowledgement: until then their records are not delivered. */
+  async dropLetters(ids: readonly string[]): Promise<number> {
+    for (const { run } of this.#held.values()) {
+      for (const id of run.replaced.values()) if (ids.includes(id)) run.doubted.add(id);
+    }
     return 0;
   }
 
@@ -223,7 +232,8 @@ export class ReplayList implements ListLog {
       }
     }
     return runs.map((letters) => {
-      return { entry: String(++this.#entries), home, letters, since, records: [], refused: new Map() };
+      const entry = String(++this.#entries);
+      return { entry, home, letters, since, records: [], replaced: new Map(), doubted: new Set() };
     });
   }
 
@@ -246,11 +256,15 @@ export class ReplayList implements ListLog {
   }
 }
 
+/** Ids are numbers, or two with a hyphen. */
+const BY_NUMBER = new Intl.Collator("en", { numeric: true });
+
 function refOf({ entry, letters }: Run): ChunkRef {
-  const { chunk, index, ids } = letters[0]!;
+  const { chunk, index } = letters[0]!;
+  const newest = letters.map(({ ids }) => ids[0]!).reduce((a, b) => (BY_NUMBER.compare(a, b) < 0 ? b : a));
   return {
     entry,
-    chunk: `${chunk}~${ids[0]}`,
+    chunk: `${chunk}~${newest}`,
     records: letters.length,
     behind: 0,
     first: index,
@@ -261,10 +275,6 @@ function refOf({ entry, letters }: Run): ChunkRef {
 
 function keyOf({ name }: HomeList, { ids }: ReplayLetter): string {
   return `${name} ${ids[0]}`;
-}
-
-function refusedIn({ letters, refused }: Run): { id: string; reason: string }[] {
-  return [...refused].map(([index, reason]) => ({ id: letters[index]!.ids[0]!, reason }));
 }
 
 function lettersIn(runs: readonly Run[]): number {

@@ -17,8 +17,8 @@ function script(source: string): Script {
  * are left; a block of this name that is there already is not touched.
  *
  * Where the clock was set back, ids count on from the last one. Were that Redis then replaced by a replica that lacked some, it
- * would give the same ids to other chunks, and who still held the lost ones would acknowledge those: so the count leaps, as far
- * as the block's id says.
+ * would give the same ids to other chunks, and who still held the lost ones would acknowledge those: so the count leaps, up to
+ * a million further, as the block's id says.
  */
 export const CLAIM = script(`-- KEYS live, log, block   ARGV n, id, 'sort'|'copy', most
 local len=redis.call('LLEN',KEYS[1]); if len==0 then return {0,0} end
@@ -32,7 +32,7 @@ local function add(id,m) return redis.call('XADD',KEYS[2],id,'c',ARGV[2],'n',m,'
 while behind>0 do local first=behind==size; local m=math.min(behind,n); behind=behind-m; t=t+m
   local id=add('*',m); if first then local ms,seq=string.match(id,'(%d+)-(%d+)'); local now=redis.call('TIME')
     if tonumber(ms)>now[1]*1000+math.floor(now[2]/1000) then redis.call('XDEL',KEYS[2],id)
-      add(ms..'-'..string.format('%.0f',seq+1+tonumber(string.sub(redis.sha1hex(ARGV[2]),1,8),16)),m) end end end
+      add(ms..'-'..string.format('%.0f',seq+1+tonumber(string.sub(redis.sha1hex(ARGV[2]),1,5),16)),m) end end end
 if whole then redis.call('RENAME',KEYS[1],KEYS[3])
 elseif ARGV[3]=='sort' then redis.call('SORT',KEYS[1],'BY','nosort','LIMIT',0,n,'STORE',KEYS[3]); redis.call('LTRIM',KEYS[1],n,-1)
 else redis.call('RPUSH',KEYS[3],unpack(redis.call('LRANGE',KEYS[1],0,n-1))); redis.call('LTRIM',KEYS[1],n,-1) end
@@ -82,15 +82,15 @@ return redis.call('XDEL',KEYS[1],unpack(ARGV,blocks+1))`);
 
 /**
  * Copies records of a chunk into the dead letters and counts them. `start`: of the chunk, from its block's tail, so below
- * zero. Answers how many were found.
+ * zero. Answers the ids, empty where a record was not found.
  */
 export const REJECT = script(`-- KEYS log, block, dead, letters  ARGV sink, chunk, start, (index, reason)...
 redis.call('PERSIST',KEYS[1])
-local found=0 for i=4,#ARGV,2 do local raw=redis.call('LINDEX',KEYS[2],ARGV[3]+ARGV[i])
-  if raw then found=found+1
-    redis.call('XADD',KEYS[3],'*','sink',ARGV[1],'chunk',ARGV[2],'index',ARGV[i],'reason',ARGV[i+1],'raw',raw)
-    redis.call('HINCRBY',KEYS[4],'n:'..ARGV[1],1); redis.call('HINCRBY',KEYS[4],'b:'..ARGV[1],#raw) end end
-return found`);
+local ids={} for i=4,#ARGV,2 do local raw=redis.call('LINDEX',KEYS[2],ARGV[3]+ARGV[i]); local id=''
+  if raw then id=redis.call('XADD',KEYS[3],'*','sink',ARGV[1],'chunk',ARGV[2],'index',ARGV[i],'reason',ARGV[i+1],'raw',raw)
+    redis.call('HINCRBY',KEYS[4],'n:'..ARGV[1],1); redis.call('HINCRBY',KEYS[4],'b:'..ARGV[1],#raw) end
+  ids[#ids+1]=id end
+return ids`);
 
 /** Adds letters that are given whole, and counts them; answers their ids. */
 export const ADD_LETTERS = script(`-- KEYS log, dead, letters  ARGV sink, (chunk, index, reason, raw)...
@@ -114,7 +114,7 @@ for _,g in ipairs(redis.call('XINFO','GROUPS',KEYS[1])) do local f={}
 if not at then return 0 end
 local held=redis.call('XPENDING',KEYS[1],ARGV[1],'-','+',1)[1]
 if held then local ms,seq=string.match(held[1],'(%d+)-(%d+)')
-  -- Numbers of Lua are exact up to 2^53: a sequence of that length is nobody's.
+  -- Numbers of Lua are exact up to 2^53: a sequence of that length is nobody's, also where it leaps.
   if seq~='0' then at=ms..'-'..string.format('%.0f',tonumber(seq)-1)
   else at=string.format('%.0f',tonumber(ms)-1)..'-18446744073709551615' end end
 redis.call('XGROUP','CREATE',KEYS[1],ARGV[2],at)
@@ -139,10 +139,11 @@ return found`);
 /** Puts letters behind all others, with another reason. PERSIST first, as in CLAIM. */
 export const REPLACE_LETTERS = script(`-- KEYS log, dead  ARGV (id, reason)...
 redis.call('PERSIST',KEYS[1])
-for i=1,#ARGV,2 do local e=redis.call('XRANGE',KEYS[2],ARGV[i],ARGV[i])[1]
-  if e then local f=e[2]; redis.call('XADD',KEYS[2],'*','sink',f[2],'chunk',f[4],'index',f[6],'reason',ARGV[i+1],'raw',f[10])
-    redis.call('XDEL',KEYS[2],ARGV[i]) end end
-return 0`);
+local ids={} for i=1,#ARGV,2 do local e=redis.call('XRANGE',KEYS[2],ARGV[i],ARGV[i])[1]; local id=''
+  if e then local f=e[2]; id=redis.call('XADD',KEYS[2],'*','sink',f[2],'chunk',f[4],'index',f[6],'reason',ARGV[i+1],'raw',f[10])
+    redis.call('XDEL',KEYS[2],ARGV[i]) end
+  ids[#ids+1]=id end
+return ids`);
 
 /** Deletes letters and uncounts them. */
 export const DROP_LETTERS = script(`-- KEYS dead, letters  ARGV id...
@@ -151,15 +152,6 @@ local dropped=0 for i=1,#ARGV do local e=redis.call('XRANGE',KEYS[1],ARGV[i],ARG
     redis.call('HINCRBY',KEYS[2],'n:'..sink,-1)
     redis.call('HINCRBY',KEYS[2],'b:'..sink,-#raw) end end
 return dropped`);
-
-/** Drops the letters of a chunk's records, as often as they were written, from among the newest. */
-export const WITHDRAW = script(`-- KEYS dead, letters  ARGV sink, chunk, newest, index...
-local wanted={} for i=4,#ARGV do wanted[ARGV[i]]=true end
-for _,e in ipairs(redis.call('XREVRANGE',KEYS[1],'+','-','COUNT',ARGV[3])) do local f=e[2]
-  if f[2]==ARGV[1] and f[4]==ARGV[2] and wanted[f[6]] then redis.call('XDEL',KEYS[1],e[1])
-    redis.call('HINCRBY',KEYS[2],'n:'..ARGV[1],-1)
-    redis.call('HINCRBY',KEYS[2],'b:'..ARGV[1],-#f[10]) end end
-return 0`);
 
 /**
  * Tries each command that the log needs, on scratch keys that it deletes again; answers those that were refused, as

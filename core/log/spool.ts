@@ -1,5 +1,5 @@
 import { LOG_ERROR_CODES, LogError } from "./errors.ts";
-import type { ChunkRef, DeadLetter, ListLog, NewLetter, Spools } from "./log.ts";
+import type { DeadLetter, ListLog, NewLetter, Spools } from "./log.ts";
 import { SpoolStore } from "./spool-store.ts";
 import { SqliteChunks } from "./sqlite-chunks.ts";
 
@@ -74,10 +74,6 @@ export class SpoolList extends SqliteChunks<SpoolStore> implements ListLog {
     return this.#home.addLetters(sink, letters);
   }
 
-  withdraw(sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void> {
-    return this.#home.withdraw(sink, ref, indexes);
-  }
-
   letters(sink: string): Promise<{ records: number; bytes: number }> {
     return this.#home.letters(sink);
   }
@@ -87,7 +83,7 @@ export class SpoolList extends SqliteChunks<SpoolStore> implements ListLog {
     return [];
   }
 
-  async dropLetters(): Promise<number> {
-    return 0;
+  dropLetters(ids: readonly string[]): Promise<number> {
+    return this.#home.dropLetters(ids);
   }
 }

@@ -160,16 +160,16 @@ export abstract class SqliteChunks<Store extends ChunkStore> {
     };
   }
 
-  async reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void> {
+  async reject(sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<string[]> {
     const { chunk } = ref;
     const found = letters.flatMap(({ index, reason }): NewLetter[] => {
       const raw = this.#record(ref, index);
       return raw === null ? [] : [{ chunk, index, reason, raw }];
     });
-    await this.addLetters(sink, found);
+    const ids = await this.addLetters(sink, found);
+    const byIndex = new Map(found.map(({ index }, i) => [index, ids[i]!]));
+    return letters.map(({ index }) => byIndex.get(index) ?? "");
   }
-
-  abstract withdraw(sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void>;
 
   abstract addLetters(sink: string, letters: readonly NewLetter[]): Promise<string[]>;
 

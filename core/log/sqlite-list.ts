@@ -1,7 +1,7 @@
 import type { Wire } from "@sluice/sdk";
 import type { Credential } from "./credentials.ts";
 import { cut } from "./cut.ts";
-import type { ChunkRef, DeadLetter, HomeList, LetterHead, NewLetter, Peeked } from "./log.ts";
+import type { DeadLetter, HomeList, LetterHead, NewLetter, Peeked } from "./log.ts";
 import { SqliteChunks } from "./sqlite-chunks.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
@@ -68,8 +68,8 @@ export class SqliteList extends SqliteChunks<SqliteStore> implements HomeList {
     return this.store.getLetters(this.name, ids.map(Number));
   }
 
-  async replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<void> {
-    this.store.replaceLetters(this.name, letters);
+  async replaceLetters(letters: readonly { id: string; reason: string }[]): Promise<string[]> {
+    return this.store.replaceLetters(this.name, letters);
   }
 
   async peek(sink: string, records: number): Promise<Peeked[]> {
@@ -85,10 +85,6 @@ export class SqliteList extends SqliteChunks<SqliteStore> implements HomeList {
       }
     }
     return peeked;
-  }
-
-  async withdraw(sink: string, { chunk }: ChunkRef, indexes: readonly number[]): Promise<void> {
-    this.store.withdrawLetters(this.name, sink, chunk, indexes);
   }
 
   async dropLetters(ids: readonly string[]): Promise<number> {

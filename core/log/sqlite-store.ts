@@ -201,22 +201,18 @@ export class SqliteStore extends SqliteFile {
   }
 
   /** The id is a new one: who knows the old one does not know what became of it since. */
-  replaceLetters(list: string, letters: readonly { id: string; reason: string }[]): void {
+  replaceLetters(list: string, letters: readonly { id: string; reason: string }[]): string[] {
     const insert = this.sql(
       `INSERT OR REPLACE INTO letter (list, sink, chunk, position, reason, at, raw)
        SELECT list, sink, chunk, position, ?, ?, raw FROM letter WHERE list = ? AND id = ?`,
     );
     const at = Date.now();
-    this.durably(() => {
-      for (const { id, reason } of letters) insert.run(reason, at, list, Number(id));
-    });
-  }
-
-  withdrawLetters(list: string, sink: string, chunk: string, indexes: readonly number[]): void {
-    const remove = this.sql("DELETE FROM letter WHERE list = ? AND sink = ? AND chunk = ? AND position = ?");
-    this.transaction(() => {
-      for (const index of indexes) remove.run(list, sink, chunk, index);
-    });
+    return this.durably(() =>
+      letters.map(({ id, reason }) => {
+        const { changes, lastInsertRowid } = insert.run(reason, at, list, Number(id));
+        return changes === 0 ? "" : String(lastInsertRowid);
+      }),
+    );
   }
 
   dropLetters(list: string, ids: readonly number[]): number {

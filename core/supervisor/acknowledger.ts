@@ -85,18 +85,15 @@ export class Acknowledger {
     return this.#inTurn(holding, () => this.#store(holding));
   }
 
-  /** Takes a letter back that was stored in doubt: its record is tried again. If that fails there is a letter too many. */
-  withdraw(holding: Holding, index: number): void {
-    const { letters, list, ref } = holding;
-    const letter = letters.get(index);
-    if (!letter) return;
-    letters.delete(index);
+  /** Takes letters of records [from, to) back that were stored in doubt: they are tried again. What fails leaves a letter too many. */
+  withdraw(holding: Holding, from: number, to: number): void {
+    const taken = [...holding.letters.values()].filter(({ index }) => index >= from && index < to);
+    if (taken.length === 0) return;
+    for (const { index } of taken) holding.letters.delete(index);
+    // Some may be on their way to the log just now.
     void this.#inTurn(holding, async () => {
-      if (!letter.stored) return true;
-      await list.withdraw(this.#sink, ref, [index]);
-      // Refused once more in the meantime, and perhaps stored: the next storing writes it anew.
-      const anew = letters.get(index);
-      if (anew) anew.stored = false;
+      const ids = taken.flatMap(({ id }) => id || []);
+      if (ids.length > 0) await holding.list.dropLetters(ids);
       return true;
     });
   }
@@ -121,7 +118,7 @@ export class Acknowledger {
     const letters = [...holding.letters.values()];
     for (;;) {
       const room = await this.storeEarly(holding);
-      if (letters.every(({ stored }) => stored)) return true;
+      if (letters.every(({ id }) => id !== null)) return true;
       if (!room) {
         if (wanted()) this.#events.overflow(holding);
         return false;
@@ -186,8 +183,8 @@ export class Acknowledger {
     const { list, ref } = holding;
     const { records, bytes } = await list.letters(this.#sink);
     if (records + more.length > this.#bound.records || bytes > this.#bound.bytes) return false;
-    await list.reject(this.#sink, ref, more);
-    for (const letter of more) letter.stored = true;
+    const ids = await list.reject(this.#sink, ref, more);
+    for (const [i, letter] of more.entries()) letter.id = ids[i]!;
     return true;
   }
 }

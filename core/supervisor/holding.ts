@@ -28,17 +28,18 @@ export interface Holding {
 export interface Letter {
   readonly index: number;
   readonly reason: string;
-  stored: boolean;
+  /** In the log; null until it is stored. */
+  id: string | null;
 }
 
 /** The first reason counts. */
 export function reject({ letters }: Holding, index: number, reason: string): void {
-  if (!letters.has(index)) letters.set(index, { index, reason, stored: false });
+  if (!letters.has(index)) letters.set(index, { index, reason, id: null });
 }
 
 /** Letters that are not stored yet. */
 export function unstored({ letters }: Holding): Letter[] {
-  return letters.size === 0 ? [] : [...letters.values()].filter(({ stored }) => !stored);
+  return letters.size === 0 ? [] : [...letters.values()].filter(({ id }) => id === null);
 }
 
 /** Records [from, to) of a holding, to be given to an actor. */

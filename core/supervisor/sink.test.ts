@@ -364,7 +364,7 @@ test("a letter that was stored in doubt is taken back, and written anew when its
   expect([told(), letters()]).toEqual([1, [0]]);
   let answer = () => {};
   list.before = async (call) => {
-    if (call === "withdraw") await new Promise<void>((resolve) => (answer = resolve));
+    if (call === "dropLetters") await new Promise<void>((resolve) => (answer = resolve));
   };
   actor.return(held(), true, true);
   await vi.advanceTimersByTimeAsync(300);

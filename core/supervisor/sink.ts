@@ -355,7 +355,7 @@ export class Sink {
   /** Once their gather is flushed, a watermark may have passed these records: nobody would find them at fault once more. */
   async #rejecting(actor: number, rejected: readonly Rejected[], stored: () => void): Promise<void> {
     const storing = [...this.#reject(rejected)].map((holding) =>
-      this.#acknowledger.stored(holding, () => this.#holdings.get(holding.ref.chunk) === holding && !holding.lost),
+      this.#acknowledger.stored(holding, () => this.#holds(holding)),
     );
     if ((await Promise.all(storing)).every(Boolean)) stored();
     else this.crew.revoke(actor, [...new Set(rejected.map(({ seq }) => seq))]);
@@ -406,7 +406,8 @@ export class Sink {
       this.#unpin(seq);
       const sent = this.#hands.remove(seq);
       if (!sent) continue;
-      if (doubted) this.#acknowledger.withdraw(sent.piece.holding, sent.piece.from);
+      const { holding, from, to } = sent.piece;
+      if (doubted && this.#holds(holding)) this.#acknowledger.withdraw(holding, from, to);
       pieces.push(...again(sent.piece, narrow));
     }
     this.#requeue(pieces);
@@ -498,6 +499,10 @@ export class Sink {
       if (holding.lost) this.#hooks.late?.(holding.list, holding.ref.chunk);
     }
     this.#hooks.hungry();
+  }
+
+  #holds(holding: Holding): boolean {
+    return this.#holdings.get(holding.ref.chunk) === holding && !holding.lost;
   }
 
   #lose(holding: Holding): void {

@@ -6,7 +6,7 @@ import { Gathering } from "./gathering.ts";
 import { type During, type Host, type Runner, STOPPED } from "./host.ts";
 import type { Piece } from "./piece.ts";
 import type { Rejected } from "./protocol.ts";
-import { Refusals, refusesAll } from "./refusals.ts";
+import { type Refusal, Refusals, refusesAll } from "./refusals.ts";
 import { Sleeper } from "./sleeper.ts";
 
 /** So many tries of a flush before an unknown error is looked for in the data. */
@@ -29,6 +29,10 @@ export class GathererRunner implements Runner {
   #queue: Piece[] = [];
   #filling: Gathering | null = null;
   #flushing: Gathering | null = null;
+  /** Records without a verdict that a watermark may have passed: a flush of what lies behind them failed, but may have been done. */
+  readonly #unclear = new WeakSet<Piece>();
+  /** The pieces of the dead letters that are being stored ahead of a flush. */
+  #asked: ReadonlySet<number> = new Set();
   /** While the flush waits for its dead letters to be stored: that they are, or that it is given up. */
   #answer: ((stored: boolean) => void) | null = null;
   /** Nothing is waited for any longer. */
@@ -50,7 +54,7 @@ export class GathererRunner implements Runner {
         piece.settle(piece.rows[0]!, "rejected", sentence(error));
         host.settled(piece);
       },
-      doubt: ({ what: piece, error }) => host.returned([piece], true, error, true),
+      doubt: ({ what: piece, error }) => host.returned([piece], true, error, !this.#unclear.has(piece)),
     });
   }
 
@@ -65,7 +69,7 @@ export class GathererRunner implements Runner {
     this.#queue = this.#queue.filter((piece) => !lost(piece));
     if (waiting.length > 0) this.#host.returned(waiting, false, null);
     this.#dropFilling(lost);
-    if (this.#flushing?.pieces.some(lost)) this.#answer?.(false);
+    if (this.#flushing?.pieces.some(lost) || [...this.#asked].some((seq) => seqs.has(seq))) this.#answer?.(false);
   }
 
   async drain(): Promise<void> {
@@ -164,7 +168,8 @@ export class GathererRunner implements Runner {
     const pieces = filling.pieces.length;
     const pause = Math.min(ms, this.#host.limits.gather.quiet);
     this.#timer = this.#host.clock.after(pause, () => {
-      filling.late = pause === ms || filling.pieces.length <= Math.max(1, pieces);
+      const silent = !this.#adding && this.#queue.length === 0 && filling.pieces.length <= Math.max(1, pieces);
+      filling.late = pause === ms || silent;
       if (filling.late) this.#pump();
       else this.#wait(filling, ms - pause);
     });
@@ -185,7 +190,11 @@ export class GathererRunner implements Runner {
 
   async #flush(gathering: Gathering): Promise<void> {
     const { limits } = this.#host;
-    const rejected = [...gathering.rejected(), ...this.#inDoubt(gathering)];
+    const inDoubt = this.#inDoubt(gathering);
+    const rejected = [
+      ...gathering.rejected(),
+      ...inDoubt.map(({ what: piece, error }) => piece.rejection(piece.rows[0]!, sentence(error))),
+    ];
     if (rejected.length > 0 && !(await this.#stored(rejected))) return this.#drop(gathering, false, null);
     let unknown = 0;
     for (let attempt = 1; ; attempt++) {
@@ -197,6 +206,7 @@ export class GathererRunner implements Runner {
         if (this.#stopped) throw STOPPED;
         let fault = faultOf(error);
         if (fault === "unknown" && call.aborted) fault = "retryable";
+        if (fault !== "refused") for (const { what } of inDoubt) this.#unclear.add(what);
         // In the search for a record, a half is tried once.
         const tries = searching(gathering) ? 1 : UNKNOWN_TRIES;
         if (fault === "unknown" && ++unknown < tries) fault = "retryable";
@@ -222,20 +232,19 @@ export class GathererRunner implements Runner {
     if (this.#hurried) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#answer = resolve;
+    this.#asked = new Set(rejected.map(({ seq }) => seq));
     this.#host.rejecting(rejected, () => resolve(true));
     const stored = await promise;
     this.#answer = null;
+    this.#asked = new Set();
     if (this.#stopped) throw STOPPED;
     return stored;
   }
 
   /** Refused, and without a verdict yet: once this gather is flushed, a watermark has passed them. */
-  #inDoubt({ pieces }: Gathering): Rejected[] {
-    if (this.#refusals.held.length === 0) return [];
+  #inDoubt({ pieces }: Gathering): Refusal<Piece>[] {
     const chunks = new Set(pieces.map(({ part }) => part.chunk));
-    return this.#refusals.held
-      .filter(({ what }) => chunks.has(what.part.chunk))
-      .map(({ what: piece, error }) => piece.rejection(piece.rows[0]!, sentence(error)));
+    return this.#refusals.held.filter(({ what }) => chunks.has(what.part.chunk));
   }
 
   #call(during: During, attempt: number, ms: number, gathering: Gathering): HostCall {

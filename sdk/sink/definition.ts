@@ -53,7 +53,7 @@ export interface GatherShape {
   records?: number;
   bytes?: number;
   ms?: number;
-  /** Where so long nothing more comes, it need not wait. */
+  /** It is flushed sooner once nothing has come for so long, or up to twice that. */
   quiet?: number;
 }
 

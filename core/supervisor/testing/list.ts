@@ -1,7 +1,7 @@
 import type { ChunkRef, Lag, ListLog, NewLetter, ReadResult } from "../../log/log.ts";
 
 /** A call of the log that a test may make fail or take long. */
-export type LogCall = "take" | "takeover" | "read" | "extend" | "ack" | "reject" | "withdraw" | "release";
+export type LogCall = "take" | "takeover" | "read" | "extend" | "ack" | "reject" | "dropLetters" | "release";
 
 interface Chunk {
   ref: ChunkRef;
@@ -93,17 +93,12 @@ export class FakeList implements ListLog {
     });
   }
 
-  reject(_sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<void> {
+  reject(_sink: string, ref: ChunkRef, letters: readonly { index: number; reason: string }[]): Promise<string[]> {
     return this.#call("reject", () => {
       const chunk = this.chunks.get(ref.chunk)!;
       if (chunk.state === "done") throw new Error(`letters of chunk ${ref.chunk} after its acknowledgement`);
       for (const { index } of letters) chunk.letters.add(index);
-    });
-  }
-
-  withdraw(_sink: string, ref: ChunkRef, indexes: readonly number[]): Promise<void> {
-    return this.#call("withdraw", () => {
-      for (const index of indexes) this.chunks.get(ref.chunk)!.letters.delete(index);
+      return letters.map(({ index }) => `${ref.chunk} ${index}`);
     });
   }
 
@@ -154,8 +149,14 @@ export class FakeList implements ListLog {
     return [];
   }
 
-  async dropLetters(): Promise<number> {
-    return 0;
+  dropLetters(ids: readonly string[]): Promise<number> {
+    return this.#call("dropLetters", () => {
+      for (const id of ids) {
+        const [chunk, index] = id.split(" ");
+        this.chunks.get(chunk!)!.letters.delete(Number(index));
+      }
+      return ids.length;
+    });
   }
 
   async #call<T>(call: LogCall, work: () => T): Promise<T> {

@@ -89,13 +89,20 @@ export class AggregateStore {
       ids.clear();
       await session.query(`${sql} ${conflict}`, values);
     };
-    for (const { id, group, i } of placesOf(groups)) {
-      // Ids are ambiguous, and a statement must not touch a row twice.
-      if (rows.size === most || ids.has(id)) await write();
-      ids.add(id);
-      rows.add(make(group.at(i, id), group));
+    for (let places: Iterable<Place> = placesOf(groups), later: Place[] = []; ; places = later, later = []) {
+      for (const place of places) {
+        const { id, group, i } = place;
+        if (rows.size === most) await write();
+        // Ids are ambiguous, and a statement must not touch a row twice. Those rows are locked by then, so that their order does not matter.
+        if (ids.has(id)) later.push(place);
+        else {
+          ids.add(id);
+          rows.add(make(group.at(i, id), group));
+        }
+      }
+      if (rows.size > 0) await write();
+      if (later.length === 0) break;
     }
-    if (rows.size > 0) await write();
   }
 
   /** Makes the index of the one table, without holding up writers where the database can. Takes long where there are many rows. */

@@ -70,7 +70,7 @@ export const MUTANTS: { readonly [rule: string]: () => Mutant } = {
         reject: async (sink, ref, letters) => {
           await list.ack(sink, [ref]);
           await new Promise((resolve) => setTimeout(resolve, 500));
-          await list.reject(sink, ref, letters);
+          return list.reject(sink, ref, letters);
         },
       })),
   }),

@@ -13,7 +13,6 @@ import {
   RELEASE,
   type Script,
   TIDY,
-  WITHDRAW,
 } from "../../../core/log/scripts.ts";
 import { millisOf } from "../../../core/log/stream-id.ts";
 import { type ModelRedis, Refusal, range } from "./redis.ts";
@@ -40,7 +39,7 @@ const RUNS: { readonly [name: string]: { script: Script; run: Run } } = {
         const entry = redis.call("XADD", [log!, "*", ...fields]) as string;
         if (behind + m < size || millisOf(entry) <= redis.clock()) continue;
         redis.call("XDEL", [log!, entry]);
-        const leap = Number.parseInt(createHash("sha1").update(String(id)).digest("hex").slice(0, 8), 16);
+        const leap = Number.parseInt(createHash("sha1").update(String(id)).digest("hex").slice(0, 5), 16);
         const [ms, sequence] = entry.split("-");
         redis.call("XADD", [log!, `${ms}-${Number(sequence) + 1 + leap}`, ...fields]);
       }
@@ -100,25 +99,13 @@ const RUNS: { readonly [name: string]: { script: Script; run: Run } } = {
   REJECT: {
     script: REJECT,
     run(redis, [, block, dead, letters], [sink, chunk, start, ...indexed]) {
-      let found = 0;
+      const ids: Reply[] = [];
       for (let i = 0; i < indexed.length; i += 2) {
         const raw = redis.call("LINDEX", [block!, Number(start) + Number(indexed[i])]);
-        if (!(raw instanceof Buffer)) continue;
-        found++;
-        addLetter(redis, dead!, letters!, sink!, [chunk!, indexed[i]!, indexed[i + 1]!, raw]);
+        const found = raw instanceof Buffer;
+        ids.push(found ? addLetter(redis, dead!, letters!, sink!, [chunk!, indexed[i]!, indexed[i + 1]!, raw]) : "");
       }
-      return found;
-    },
-  },
-  WITHDRAW: {
-    script: WITHDRAW,
-    run(redis, [dead], [sink, chunk, newest, ...indexes]) {
-      const wanted = new Set(indexes.map(String));
-      const found = redis.call("XREVRANGE", [dead!, "+", "-", "COUNT", newest!]) as [string, string[]][];
-      for (const [id, fields] of found) {
-        if (fields[1] === sink && fields[3] === chunk && wanted.has(fields[5]!)) redis.call("XDEL", [dead!, id]);
-      }
-      return 0;
+      return ids;
     },
   },
   ADD_LETTERS: {

@@ -8,7 +8,7 @@ import { ListText } from "./list-text.ts";
  * a parameter a value. Each row is written into the lists as it comes, so that what was made for it lives no longer.
  */
 export class ColumnLists implements RowBuffer {
-  /** As many as a statement of parameters would have. */
+  /** A parameter is a list: what it may be long is hardly a limit, so this is what bounds the memory. */
   readonly most = postgresDialect.maxParameters;
   size = 0;
   readonly #target: string;

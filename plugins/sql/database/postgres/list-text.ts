@@ -3,6 +3,7 @@ import type { Value } from "../database.ts";
 const USUAL_BYTES = 1 << 14;
 /** A list that was longer leaves its memory. */
 const KEPT_BYTES = 1 << 18;
+const EMPTY = Buffer.alloc(0);
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -16,7 +17,7 @@ const SMALL = 1e9;
  * long as all are the same, just the first.
  */
 export class ListText {
-  #bytes = Buffer.allocUnsafe(USUAL_BYTES);
+  #bytes = EMPTY;
   #end = 0;
   #size = 0;
   #first: Value = null;
@@ -38,7 +39,7 @@ export class ListText {
     this.#end = 0;
     this.#size = 0;
     this.same = true;
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafe(USUAL_BYTES);
+    if (this.#bytes.length > KEPT_BYTES) this.#bytes = EMPTY;
     return taken;
   }
 
@@ -49,6 +50,7 @@ export class ListText {
   }
 
   #write(value: Value): void {
+    this.#reserve(0);
     // What is ahead of the first becomes the bracket.
     this.#bytes[this.#end++] = COMMA;
     if (typeof value === "string") this.#writeQuoted(value);
@@ -97,7 +99,7 @@ export class ListText {
   #reserve(bytes: number): void {
     const wanted = this.#end + bytes + 2;
     if (wanted <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(wanted, 2 * this.#bytes.length));
+    const larger = Buffer.allocUnsafe(Math.max(USUAL_BYTES, wanted, 2 * this.#bytes.length));
     this.#bytes.copy(larger, 0, 0, this.#end);
     this.#bytes = larger;
   }

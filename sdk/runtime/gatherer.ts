@@ -13,6 +13,8 @@ import { Sleeper } from "./sleeper.ts";
 const UNKNOWN_TRIES = 3;
 /** So many gathers dropped in a row, and their chunks come one a gather. */
 const DROPS_UNTIL_NARROW = 3;
+/** So often it is looked within a gather's `quiet` whether something came. */
+const LOOKS = 4;
 /** So long into a drain a gather still waits for its dead letters to be stored, ms. */
 const DRAIN_STORES_MS = 5000;
 
@@ -145,7 +147,7 @@ export class GathererRunner implements Runner {
     const { limits } = this.#host;
     if (!this.#filling) {
       this.#filling = new Gathering(this.#gatherer.gather());
-      this.#wait(this.#filling, limits.gather.ms);
+      this.#wait(this.#filling, limits.gather.ms, 0);
     }
     const filling = this.#filling;
     this.#adding = true;
@@ -163,15 +165,17 @@ export class GathererRunner implements Runner {
     }
   }
 
-  /** For `ms` at most, and no longer once nothing has come for a while. */
-  #wait(filling: Gathering, ms: number): void {
-    const pieces = filling.pieces.length;
-    const pause = Math.min(ms, this.#host.limits.gather.quiet);
+  /** For `ms` at most, and no longer once nothing has come for `quiet`; `silentMs`: for so long nothing has by now. */
+  #wait(filling: Gathering, ms: number, silentMs: number): void {
+    const { quiet } = this.#host.limits.gather;
+    const pieces = Math.max(1, filling.pieces.length);
+    const pause = Math.min(ms, Math.ceil(quiet / LOOKS));
     this.#timer = this.#host.clock.after(pause, () => {
-      const silent = !this.#adding && this.#queue.length === 0 && filling.pieces.length <= Math.max(1, pieces);
-      filling.late = pause === ms || silent;
+      const came = this.#adding || this.#queue.length > 0 || filling.pieces.length > pieces;
+      const silent = came ? 0 : silentMs + pause;
+      filling.late = pause === ms || silent >= quiet;
       if (filling.late) this.#pump();
-      else this.#wait(filling, ms - pause);
+      else this.#wait(filling, ms - pause, silent);
     });
   }
 

@@ -53,7 +53,7 @@ export interface GatherShape {
   records?: number;
   bytes?: number;
   ms?: number;
-  /** It is flushed sooner once nothing has come for so long, or up to twice that. */
+  /** It is flushed sooner once nothing has come for so long, ms, or a quarter longer. */
   quiet?: number;
 }
 

@@ -14,10 +14,10 @@ const PARALLEL_ROUNDS = 3;
 const ROUTES = 10;
 /** Rows that are few, and counters that each record adds to many: the actor is what all else waits for. */
 const FEW_KEYS = 100;
-const MANY_TAGS = 50;
+const MANY_TAGS = 200;
 /** So many that neither compiling in a second thread nor the last gather, which waits for a second, is much of it. */
-const MANY_RECORDS = 2_000_000;
-const DISTINCT = 200_000;
+const MANY_RECORDS = 1_200_000;
+const DISTINCT = 100_000;
 
 /**
  * `sql_aggregate` on PostgreSQL, all dimensions, upserts included, against what msgpackr needs merely to decode such records: with ten paths an

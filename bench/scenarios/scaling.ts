@@ -3,6 +3,7 @@ import { type Run, runPump, type Sinks } from "../pump.ts";
 import { smallRecordMaker } from "../records.ts";
 import type { Figure } from "../table.ts";
 
+const BACKLOGS = [10_000, 100_000, 1_000_000, 3_000_000];
 const SINKS = [1, 2, 4, 8, 16];
 const RECORDS = 200_000;
 const SIZES = [300, 1000, 10_000, 100_000];
@@ -12,16 +13,35 @@ const MOST_RECORDS = 300_000;
 const ROUNDS = 3;
 const SEED = 22;
 
-/** What a record costs by the number of sinks, and by its size. */
+/** What a record costs by the length of the backlog, the number of sinks, and its size. */
 export async function scaling(backlog: Backlog): Promise<Figure[]> {
-  return [...(await bySinks(backlog)), ...(await bySize())];
+  return [...(await byBacklog(backlog)), ...(await bySinks(backlog)), ...(await bySize())];
+}
+
+async function byBacklog(backlog: Backlog): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const records of BACKLOGS) {
+    const runs = await rounds(() => runPump(backlog, counting(3), records));
+    figures.push(...costs(`backlog of ${records.toLocaleString("en")}, 3 sinks`, runs, records));
+  }
+  return figures;
+}
+
+function counting(sinks: number): Sinks {
+  return Object.fromEntries(Array.from({ length: sinks }, (_, i) => [`s${i}`, { type: "count" }]));
+}
+
+function costs(name: string, runs: readonly Run[], records: number): Figure[] {
+  return [
+    { name: `${name}: CPU a record`, values: runs.map(({ cpuSeconds }) => (cpuSeconds / records) * 1e9), unit: "ns" },
+    { name: `${name}: resident memory, peak`, values: runs.map(({ rss }) => rss.peak), unit: "MB" },
+  ];
 }
 
 async function bySinks(backlog: Backlog): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const n of SINKS) {
-    const sinks: Sinks = Object.fromEntries(Array.from({ length: n }, (_, i) => [`s${i}`, { type: "count" }]));
-    const runs = await rounds(() => runPump(backlog, sinks, RECORDS));
+    const runs = await rounds(() => runPump(backlog, counting(n), RECORDS));
     const each = runs.map(({ cpuSeconds, mainSeconds }) => ((cpuSeconds - mainSeconds) / RECORDS / n) * 1e9);
     figures.push(
       { name: `${n} sinks: CPU of a sink, a record`, values: each, unit: "ns" },
@@ -48,16 +68,9 @@ async function bySize(): Promise<Figure[]> {
         push: async () => void (await backlog.redis.client.rename(STAGED, `${LIST}_protobuf`)),
       };
       const push = () => source.push();
-      const runs = await rounds(() => runPump(source, { a: { type: "count" }, b: { type: "count" } }, records, push));
+      const runs = await rounds(() => runPump(source, counting(2), records, push));
       const name = `records of ${bytes.toLocaleString("en")} B`;
-      figures.push(
-        {
-          name: `${name}: CPU a record`,
-          values: runs.map(({ cpuSeconds }) => (cpuSeconds / records) * 1e9),
-          unit: "ns",
-        },
-        { name: `${name}: resident memory, peak`, values: runs.map(({ rss }) => rss.peak), unit: "MB" },
-      );
+      figures.push(...costs(name, runs, records));
     } finally {
       await backlog.redis.stop();
     }

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchShape } from "@sluice/sdk";
@@ -34,6 +34,8 @@ export function startCsv(folder: string, instances: number): Plugin {
     },
     async verdict({ given, doubtful }, { faults, renamed }) {
       let numbers: number[];
+      // Made and not written to: a kill, or a full disk, came between the two, and nothing was to be written there since.
+      for (const file of folders.flatMap(filesIn)) if (statSync(file).size === 0) rmSync(file);
       try {
         numbers = numbersIn(...folders);
       } catch (error) {
@@ -52,4 +54,8 @@ export function startCsv(folder: string, instances: number): Plugin {
       spawnSync("umount", ["-l", disk]);
     },
   };
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder).map((name) => join(folder, name));
 }

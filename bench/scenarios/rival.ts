@@ -117,7 +117,9 @@ async function still(folder: string, child: ChildProcess): Promise<number> {
   let grewAt = performance.now();
   const patience = () => (size === 0 ? PATIENCE_MS : STILL_MS);
   while (performance.now() - grewAt < patience() && child.exitCode === null) {
-    const now = readdirSync(folder).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
+    // Others, such as a lock's, come and go.
+    const files = readdirSync(folder).filter((name) => name.endsWith(".csv"));
+    const now = files.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
     if (now > size) grewAt = performance.now();
     size = now;
     await sleep(LOOK_MS);

@@ -210,9 +210,15 @@ test("a piece that was given back is not written by a call that waits for its ne
   expect(calls).toBe(before);
 });
 
-/** A gatherer whose first flush fails once `fail` is open. */
-function gatherer(fail: { wait: Promise<void> }, flushed: string[], add: () => Promise<void> | void = () => {}) {
-  let flushes = 0;
+interface Collecting {
+  /** Of a gather's paths, ahead of their coming to `flushed`. */
+  flush?(paths: readonly string[]): Promise<void> | void;
+  add?(): Promise<void> | void;
+  rejects?(path: string): boolean;
+}
+
+/** A gatherer that adds the paths of each gather to `flushed`. */
+function collecting(flushed: string[], { flush, add, rejects }: Collecting) {
   return defineSink({
     type: "s",
     config: Type.Object({}),
@@ -221,20 +227,33 @@ function gatherer(fail: { wait: Promise<void> }, flushed: string[], add: () => P
         gather() {
           const paths: string[] = [];
           return {
-            add(batch) {
-              for (const { path } of batch) paths.push(path);
-              return add();
+            add(batch, call) {
+              for (const record of batch) {
+                if (rejects?.(record.path)) call.reject(record, "no");
+                else paths.push(record.path);
+              }
+              return add?.();
             },
             async flush() {
-              if (flushes++ === 0) {
-                await fail.wait;
-                throw new Redeliver("another owner was faster");
-              }
+              await flush?.(paths);
               flushed.push(...paths);
             },
           };
         },
       };
+    },
+  });
+}
+
+/** A gatherer whose first flush fails once `fail` is open. */
+function gatherer(fail: { wait: Promise<void> }, flushed: string[], add: () => Promise<void> | void = () => {}) {
+  let flushes = 0;
+  return collecting(flushed, {
+    add,
+    async flush() {
+      if (flushes++ > 0) return;
+      await fail.wait;
+      throw new Redeliver("another owner was faster");
     },
   });
 }
@@ -400,27 +419,10 @@ test("a record of a gather has a whole number", async () => {
 
 /** A gatherer that rejects each record whose path ends in 1; its first flushes fail so often. */
 function picky(flushed: string[], failures = 0) {
-  return defineSink({
-    type: "s",
-    config: Type.Object({}),
-    async open() {
-      return {
-        gather() {
-          const paths: string[] = [];
-          return {
-            add(batch, call) {
-              for (const record of batch) {
-                if (record.path.endsWith("1")) call.reject(record, "no");
-                else paths.push(record.path);
-              }
-            },
-            async flush() {
-              if (failures-- > 0) throw new Retryable("not now");
-              flushed.push(...paths);
-            },
-          };
-        },
-      };
+  return collecting(flushed, {
+    rejects: (path) => path.endsWith("1"),
+    flush() {
+      if (failures-- > 0) throw new Retryable("not now");
     },
   });
 }
@@ -491,26 +493,11 @@ test("a gather that lost a lease while it waits comes again, and the answer to i
   expect(thread.seqs("settled")).toEqual([4]);
 });
 
-/** A gatherer that refuses each gather with such a path in it, and fails of another cause while it is at fault itself. */
+/** A gatherer that refuses each gather with such a path in it, and all of them while it is at fault itself. */
 function refusing(flushed: string[], refused: string, sink: { fails: boolean }) {
-  return defineSink({
-    type: "s",
-    config: Type.Object({}),
-    async open() {
-      return {
-        gather() {
-          const paths: string[] = [];
-          return {
-            add(batch) {
-              for (const record of batch) paths.push(record.path);
-            },
-            async flush() {
-              if (sink.fails || paths.includes(refused)) throw new Refused("no");
-              flushed.push(...paths);
-            },
-          };
-        },
-      };
+  return collecting(flushed, {
+    flush(paths) {
+      if (sink.fails || paths.includes(refused)) throw new Refused("no");
     },
   });
 }

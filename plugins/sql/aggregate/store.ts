@@ -89,7 +89,10 @@ export class AggregateStore {
       ids.clear();
       await session.query(`${sql} ${conflict}`, values);
     };
-    for (let places: Iterable<Place> = placesOf(groups), later: Place[] = []; ; places = later, later = []) {
+    let places: Iterable<Place> = placesOf(groups);
+    let later: Place[];
+    do {
+      later = [];
       for (const place of places) {
         const { id, group, i } = place;
         if (rows.size === most) await write();
@@ -101,8 +104,8 @@ export class AggregateStore {
         }
       }
       if (rows.size > 0) await write();
-      if (later.length === 0) break;
-    }
+      places = later;
+    } while (later.length > 0);
   }
 
   /** Makes the index of the one table, without holding up writers where the database can. Takes long where there are many rows. */

@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchShape } from "@sluice/sdk";
 import csv from "../../../plugins/csv/index.ts";
 import { CouldNotRun } from "../../support/could-not-run.ts";
+import { csvFiles } from "../../support/csv.ts";
 import { arrivals, numbersIn } from "../../support/gateway.ts";
 import { creditOf } from "./credit.ts";
 import { loadedSink, type Plugin } from "./plugin.ts";
@@ -35,7 +36,7 @@ export function startCsv(folder: string, instances: number): Plugin {
     async verdict({ given, doubtful }, { faults, renamed }) {
       let numbers: number[];
       // Made and not written to: a kill, or a full disk, came between the two, and nothing was to be written there since.
-      for (const file of folders.flatMap(filesIn)) if (statSync(file).size === 0) rmSync(file);
+      for (const file of folders.flatMap(csvFiles)) if (statSync(file).size === 0) rmSync(file);
       try {
         numbers = numbersIn(...folders);
       } catch (error) {
@@ -54,8 +55,4 @@ export function startCsv(folder: string, instances: number): Plugin {
       spawnSync("umount", ["-l", disk]);
     },
   };
-}
-
-function filesIn(folder: string): string[] {
-  return readdirSync(folder).map((name) => join(folder, name));
 }

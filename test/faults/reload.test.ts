@@ -7,7 +7,10 @@ import { arrivals, numbersIn, push } from "../support/gateway.ts";
 import { until } from "../support/pump.ts";
 import { type SluiceProcess, useFolder, useRedis, useSluice, useSluiceWith } from "../support/sluice.ts";
 
-const COUNT = 20_000;
+const RELOADS = 30;
+/** Records pushed between two reloads. */
+const PIECE = 700;
+const COUNT = RELOADS * PIECE;
 
 /** Rewrites its configuration and sends SIGHUP. */
 function reload(sluice: SluiceProcess, edit: (conf: PumpConf) => void): void {
@@ -20,7 +23,7 @@ function reload(sluice: SluiceProcess, edit: (conf: PumpConf) => void): void {
 interface PumpConf {
   analytics_storage_config: { password?: string };
   log_level: string;
-  pumps: { [name: string]: { type: string; meta: object; omit_detailed_recording?: boolean } };
+  pumps: { [name: string]: { type: string; meta: object; timeout?: number } };
   sluice: { [name: string]: unknown };
 }
 
@@ -50,20 +53,21 @@ test("ten times a second during a drain, sinks replaced, added and removed: noth
   const [a, b] = [useFolder(), useFolder()];
   const sluice = await useSluice({ redis, csv: { a } });
   await sluice.ready();
-  const pushing = push(redis.client, 0, COUNT);
-  for (let i = 0; i < 30; i++) {
+  for (let i = 0; i < RELOADS; i++) {
+    const pushing = push(redis.client, i * PIECE, (i + 1) * PIECE);
     reload(sluice, ({ pumps }) => {
-      pumps.a!.omit_detailed_recording = i % 2 === 0;
+      // Another configuration that writes the same: what it holds is compared with what was pushed.
+      pumps.a!.timeout = 5 + (i % 2);
       if (i % 3 === 0) pumps.b = { type: "csv", meta: { csv_dir: b } };
       if (i % 3 === 2) delete pumps.b;
     });
-    await sleep(100);
+    await Promise.all([pushing, sleep(100)]);
   }
-  await pushing;
   reload(sluice, ({ pumps }) => {
     pumps.b = { type: "csv", meta: { csv_dir: b } };
   });
   await sluice.drained(redis, ["a", "b"]);
+  expect(sluice.output.match(/Reloaded: .*\ba replaced/g)?.length).toBeGreaterThan(0);
   expect(arrivals(numbersIn(a), COUNT)).toEqual({ missing: [], foreign: [], duplicates: 0 });
   // It came late: what had been swept before is not for it.
   expect(arrivals(numbersIn(b), COUNT)).toMatchObject({ foreign: [], duplicates: 0 });

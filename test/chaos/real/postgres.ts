@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { recordOf } from "../../support/gateway.ts";
 import { startPostgres } from "../../support/postgres.ts";
 import { startProxy } from "../../support/proxy.ts";
+import { outages } from "./outage.ts";
 import { loadedSink, type Plugin } from "./plugin.ts";
 
 const NAME = "sql_aggregate";
@@ -13,6 +14,7 @@ const TOTALS = `SELECT coalesce(sum(counter_hits), 0)::int AS hits, coalesce(sum
 export async function startSqlAggregate(folder: string): Promise<Plugin> {
   // It keeps what it has committed when it is killed: only the machine's end would take more.
   const postgres = await startPostgres({ flags: { synchronous_commit: "on" } });
+  const outage = outages(postgres);
   const proxy = await startProxy(postgres);
   const dsn = postgres.dsn.replace(`port=${postgres.port}`, `port=${proxy.port}`);
   return {
@@ -21,9 +23,7 @@ export async function startSqlAggregate(folder: string): Promise<Plugin> {
     async happen(event) {
       switch (event.do) {
         case "postgres ends":
-          await postgres.kill("SIGKILL");
-          await sleep(event.ms);
-          return postgres.restart();
+          return outage(event.ms);
         case "postgres stalls":
           proxy.stall(true);
           await sleep(event.ms);

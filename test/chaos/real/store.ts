@@ -4,6 +4,7 @@ import type { Address, RedisLogConfig } from "../../../core/config/config.ts";
 import type { TestClock } from "../../support/clock.ts";
 import { startProxy, type TestProxy } from "../../support/proxy.ts";
 import { startRedis, type TestRedis } from "../../support/redis.ts";
+import { outages } from "./outage.ts";
 import type { RedisEvent } from "./plan.ts";
 
 /** The Redis of a run. */
@@ -24,6 +25,7 @@ export interface Store {
 export async function startStore(instances: number, clock?: TestClock): Promise<Store> {
   const flags = { appendonly: "yes", appendfsync: "always" };
   const redis = await startRedis({ flags, ...(clock && { env: clock.env }) });
+  const outage = outages(redis);
   const proxies: TestProxy[] = [];
   for (let i = 0; i < instances; i++) proxies.push(await startProxy(redis));
   return {
@@ -33,9 +35,7 @@ export async function startStore(instances: number, clock?: TestClock): Promise<
     async happen(event) {
       switch (event.do) {
         case "redis ends":
-          await redis.kill("SIGKILL");
-          await sleep(event.ms);
-          return redis.restart();
+          return outage(event.ms);
         case "redis clock":
           return clock!.set(event.by);
         default:

@@ -128,9 +128,14 @@ export class Acknowledger {
     }
   }
 
+  /** Resolves when all letters of what is not finished are stored, or taken back, or that has failed once more. */
+  async stores(): Promise<void> {
+    await Promise.all(this.#early.values());
+  }
+
   /** Resolves when all that was finished is acknowledged and all letters are stored, or has failed once more. */
   async flush(): Promise<void> {
-    await Promise.all([...this.#early.values(), ...[...this.#queues].map(([list, queue]) => this.#flush(list, queue))]);
+    await Promise.all([this.stores(), ...[...this.#queues].map(([list, queue]) => this.#flush(list, queue))]);
   }
 
   /** Tries nothing again by itself. */

@@ -181,7 +181,7 @@ export class Feeder {
   #next(): Piece | null {
     const waiting = new Set<Holding>();
     for (const piece of this.#todo) {
-      if (piece.holding.delayed || waiting.has(piece.holding)) continue;
+      if (waits(piece) || waiting.has(piece.holding)) continue;
       if (this.#actorFor(piece) !== null) return piece;
       // It wants an actor for itself: if others went ahead, it might never find one.
       if (piece.alone) return null;
@@ -229,7 +229,7 @@ export class Feeder {
    * a slow sink has no room for would only take memory.
    */
   #loadAhead(): void {
-    const next = this.#todo.filter(({ holding }) => !holding.delayed).slice(0, 1 + Math.min(READ_AHEAD, this.#room()));
+    const next = this.#todo.filter((piece) => !waits(piece)).slice(0, 1 + Math.min(READ_AHEAD, this.#room()));
     const first = next.findIndex(({ load }) => load === null);
     if (first < 0 || first > READ_AGAIN + 1) return;
     // Awaited later, or given up.
@@ -249,6 +249,10 @@ export class Feeder {
     piece.load ??= this.#reader.load(piece.holding.list, piece.holding.ref, piece.from);
     return piece.load;
   }
+}
+
+function waits({ holding }: Piece): boolean {
+  return holding.delayed || holding.withheld;
 }
 
 /** A chunk's pieces go out in order, whatever the order in which they came back; the chunks stay in theirs. */

@@ -260,6 +260,55 @@ test("after a record that ends a gatherer's actor come other chunks: they show t
   expect([...list.chunks.get("1")!.letters]).toEqual([1]);
 });
 
+/** Ends actors of a gatherer until record 1 of the only chunk, of three, is found to be what they end with. */
+async function accused(actor: FakeActor, house: House): Promise<FakeActor> {
+  for (let i = 0; i < 20; i++) {
+    const [seq, held] = actor.held.entries().next().value!;
+    const { from, to } = held.part;
+    if (from === 0 && to === 1) actor.settle([seq]);
+    else actor.exit(CRASH);
+    if (from === 1) return await next(house, "gatherer");
+    if (to > 1) actor = await next(house, "gatherer");
+    else await vi.advanceTimersByTimeAsync(50);
+  }
+  throw new Error("record 1 was not given alone");
+}
+
+test("what lies behind a record that ends a gatherer's actor waits until its letter is stored, since nothing else may pass", async () => {
+  const { house, list, actor } = await housed({ kind: "gatherer" }, 3);
+  let away = true;
+  list.before = async (call) => {
+    if (call === "reject" && away) throw new Error("away");
+  };
+  const other = await accused(actor, house);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(other.held.size).toBe(0);
+  away = false;
+  await vi.advanceTimersByTimeAsync(1500);
+  expect([...list.chunks.get("1")!.letters]).toEqual([1]);
+  expect([...other.held.values()].map(({ part }) => part.from)).toEqual([2]);
+  other.settle([...other.held.keys()]);
+  await vi.advanceTimersByTimeAsync(50);
+  expect(list.in("done")).toEqual(["1"]);
+  expect([...list.chunks.get("1")!.letters]).toEqual([1]);
+});
+
+test("a letter without a verdict is taken back at the end, but where a watermark may have passed it", async () => {
+  for (const flushing of [false, true]) {
+    const { house, list, actor } = await housed({ kind: "gatherer" }, 3);
+    const other = await accused(actor, house);
+    expect([...list.chunks.get("1")!.letters]).toEqual([1]);
+    const behind = [...other.held.keys()];
+    if (flushing) other.release(behind);
+    other.return(behind);
+    const stopped = house.stop(5000);
+    await vi.advanceTimersByTimeAsync(7000);
+    await stopped;
+    expect(list.in("free")).toEqual(["1"]);
+    expect([...list.chunks.get("1")!.letters]).toEqual(flushing ? [1] : []);
+  }
+});
+
 test("so they do behind a single record that a gatherer may be about to reject", async () => {
   const { list, actor } = await housed({ kind: "gatherer" }, 2);
   const pass = () => vi.advanceTimersByTimeAsync(300);

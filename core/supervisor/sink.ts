@@ -12,7 +12,7 @@ import { Hands } from "./hands.ts";
 import { type Holding, type Piece, pieceOf, reject, type Sent } from "./holding.ts";
 import { Latency } from "./latency.ts";
 import type { SinkBacklog, SinkStatus } from "./status.ts";
-import { CRASHES_UNTIL_ALONE, SUSPECTS_IN_A_ROW, Suspects } from "./suspects.ts";
+import { CRASHES_UNTIL_ALONE, SUSPECTS_IN_A_ROW, type Suspect, Suspects } from "./suspects.ts";
 
 /** For the log's answer at the end, even when the calls used up the time, ms. */
 const LEAST_PATIENCE_MS = 500;
@@ -176,6 +176,7 @@ export class Sink {
         leasedAt,
         delayed: false,
         delays: 0,
+        withheld: false,
         lost: false,
         missing: false,
         letters: new Map(),
@@ -223,7 +224,7 @@ export class Sink {
   /** Hands everything back that is not finished; others, or this sink later, take it again. */
   async release(): Promise<void> {
     this.#feeder.drop(() => true);
-    this.#suspects.acquit();
+    this.#acquit();
     const byList = new Map<ListLog, ChunkRef[]>();
     const finished = new Set(this.#acknowledger.pending);
     for (const [chunk, holding] of this.#holdings) {
@@ -235,6 +236,7 @@ export class Sink {
       else byList.set(holding.list, [holding.ref]);
     }
     await Promise.all([...byList].map(([list, refs]) => this.#handBack(list, refs)));
+    await this.#acknowledger.stores();
   }
 
   /**
@@ -403,10 +405,12 @@ export class Sink {
   #returned({ seqs, narrow, doubted }: Extract<FromThread, { t: "returned" }>): void {
     const pieces: Piece[] = [];
     for (const seq of seqs) {
+      const released = this.#hands.get(seq)?.loaded === null;
       this.#unpin(seq);
       const sent = this.#hands.remove(seq);
       if (!sent) continue;
       const { holding, from, to } = sent.piece;
+      if (released && !doubted) this.#suspects.cloud(holding);
       if (doubted && this.#holds(holding)) this.#acknowledger.withdraw(holding, from, to);
       pieces.push(...again(sent.piece, narrow));
     }
@@ -420,6 +424,7 @@ export class Sink {
     for (const [seq, sent] of [...this.#hands.all()]) {
       if (sent.actor !== actor) continue;
       const suspect = suspicious && sent.loaded !== null;
+      if (sent.loaded === null) this.#suspects.cloud(sent.piece.holding);
       unreleased ||= sent.loaded !== null;
       this.#unpin(seq);
       this.#hands.remove(seq);
@@ -434,17 +439,27 @@ export class Sink {
   }
 
   #blame(piece: Piece, reason: string): Piece[] {
-    const pieces = this.#suspects.blame(piece, this.#logger.mask(reason));
-    if (pieces.length === 0) {
-      // Found: so many of these in a row have a limit of their own.
-      this.crew.forgive();
-      // If what lies behind it were the first to pass, a watermark would have passed it while it has no verdict.
-      if (this.crew.kind === "gatherer") this.#feeder.putLast(piece.holding);
-    }
+    const blamed = this.#suspects.blame(piece, this.#logger.mask(reason));
+    if (Array.isArray(blamed)) return blamed;
+    // Found: so many of these in a row have a limit of their own.
+    this.crew.forgive();
+    if (this.crew.kind === "gatherer") void this.#accuse(blamed);
     if (this.#suspects.inARow >= SUSPECTS_IN_A_ROW) {
       this.crew.suspend(`${SUSPECTS_IN_A_ROW} records in a row ended its actor, none passed between`);
     }
-    return pieces;
+    return [];
+  }
+
+  /** If what lies behind it is the first to pass, a watermark has passed it as well: nobody would find it at fault once more. */
+  async #accuse({ piece, reason }: Suspect): Promise<void> {
+    const { holding, from, to } = piece;
+    if (to === holding.ref.records || !this.#holds(holding)) return;
+    this.#feeder.putLast(holding);
+    holding.withheld = true;
+    reject(holding, from, reason);
+    await this.#acknowledger.stored(holding, () => this.#holds(holding));
+    holding.withheld = false;
+    this.#feeder.feed();
   }
 
   /** Something passed: the sink works, so the suspects were at fault. */
@@ -453,6 +468,14 @@ export class Sink {
     for (const { piece, reason } of this.#suspects.convict()) {
       reject(piece.holding, piece.from, reason);
       this.#done(piece.holding, 1);
+    }
+  }
+
+  /** Without a verdict they come again. Where a watermark may have passed one, its letter stays. */
+  #acquit(): void {
+    for (const [, { piece, loaded }] of this.#hands.all()) if (loaded === null) this.#suspects.cloud(piece.holding);
+    for (const { piece, unclear } of this.#suspects.acquit()) {
+      if (!unclear) this.#acknowledger.withdraw(piece.holding, piece.from, piece.to);
     }
   }
 
@@ -508,7 +531,7 @@ export class Sink {
   #lose(holding: Holding): void {
     holding.lost = true;
     this.#feeder.drop((piece) => piece.holding === holding);
-    this.#suspects.acquit(holding);
+    this.#suspects.drop(holding);
     const revoked = new Map<number, number[]>();
     for (const [seq, { piece, actor }] of this.#hands.all()) {
       if (piece.holding !== holding) continue;

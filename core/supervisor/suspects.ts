@@ -10,6 +10,8 @@ const MOST_CRASHED = 1000;
 export interface Suspect {
   readonly piece: Piece;
   readonly reason: string;
+  /** Something that lies behind it in its chunk was given back unwritten, as far as is known: a watermark may have passed it. */
+  unclear: boolean;
 }
 
 /** The search for the record that crashes an actor. */
@@ -28,16 +30,18 @@ export class Suspects {
     return suspected(holding, 0, holding.ref.records, this.#crashes.get(holding.ref.chunk) ?? 0);
   }
 
-  /** In an actor's hands when it crashed: as it goes out next, or nothing if it is one record that is found. */
-  blame(piece: Piece, reason: string): Piece[] {
+  /** In an actor's hands when it crashed: as it goes out next, or that it is one record, which is found. */
+  blame(piece: Piece, reason: string): Piece[] | Suspect {
     const { holding, from, to, alone } = piece;
     const { chunk } = holding.ref;
     const crashes = piece.crashes + 1;
     this.#crashes.set(chunk, Math.max(crashes, this.#crashes.get(chunk) ?? 0));
     if (this.#crashes.size > MOST_CRASHED) this.#crashes.delete(this.#crashes.keys().next().value!);
     if (crashes <= CRASHES_UNTIL_ALONE || to - from > 1) return suspected(holding, from, to, crashes, alone);
-    this.#held.push({ piece, reason: `the sink's actor ended with this record alone in its hands: ${reason}` });
-    return [];
+    const why = `the sink's actor ended with this record alone in its hands: ${reason}`;
+    const suspect = { piece, reason: why, unclear: false };
+    this.#held.push(suspect);
+    return suspect;
   }
 
   /** Something passed: the sink works, so these were at fault. */
@@ -45,9 +49,19 @@ export class Suspects {
     return this.#held.splice(0);
   }
 
-  /** Given up without a verdict: all, or those of one chunk. */
-  acquit(holding?: Holding): void {
-    this.#held = holding ? this.#held.filter(({ piece }) => piece.holding !== holding) : [];
+  /** What lay behind them in this chunk may have been written or not. */
+  cloud(holding: Holding): void {
+    for (const suspect of this.#held) if (suspect.piece.holding === holding) suspect.unclear = true;
+  }
+
+  /** Given up without a verdict. */
+  acquit(): Suspect[] {
+    return this.#held.splice(0);
+  }
+
+  /** Those of one chunk, which somebody else has. */
+  drop(holding: Holding): void {
+    this.#held = this.#held.filter(({ piece }) => piece.holding !== holding);
   }
 
   /** The chunk is done with. */

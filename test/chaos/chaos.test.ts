@@ -61,6 +61,25 @@ async function firstNoticed(runs: (plan: Plan) => Promise<{ wrong: string[] }>):
   return undefined;
 }
 
+test("a kill while what lies behind a record that ends its actor is counted, in a quiet hour: the record is a dead letter", async () => {
+  for (let at = 20_000; at <= 23_000; at += 250) {
+    const outcome = await run({
+      ...{ seed: 7, engine: "redis", leaseMs: 2000, chunkRecords: 12, lists: 1, instances: [[0]] },
+      sinks: [
+        {
+          ...{ name: "counter0", kind: "counter", records: 100, ms: 200, concurrency: 1, latencyMs: 900, actors: 1 },
+          poison: { kind: "crash", numbers: new Set([5]) },
+        },
+      ],
+      events: [
+        { at: 100, do: "push", list: 0, count: 12, large: false },
+        { at, do: "kill", instance: 0, ms: 500 },
+      ],
+    });
+    expect([at, outcome.wrong]).toEqual([at, []]);
+  }
+}, 60_000);
+
 test("a failure is narrowed down to the events that it takes, and told with how to repeat it", async () => {
   const items = Array.from({ length: 40 }, (_, i) => i);
   const left = await smallest(items, async (part) => part.includes(7) && part.includes(31));

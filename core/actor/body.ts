@@ -76,7 +76,7 @@ const KINDS: { readonly [t: string]: (message: { [key: string]: unknown }) => bo
   rejecting: ({ id, rejected }) => isNumber(id) && areRejected(rejected),
   settled: ({ seqs, rejected, counts }) => isNumbers(seqs) && areRejected(rejected) && areCounts(counts),
   returned: ({ seqs, error }) => isNumbers(seqs) && isError(error),
-  waiting: ({ attempt, error }) => isNumber(attempt) && isError(error),
+  waiting: ({ until, attempt, error }) => (until === null || isNumber(until)) && isNumber(attempt) && isError(error),
   fatal: ({ error }) => error !== null && isError(error),
   report: ({ log, metrics, dropped }) => areLines(log) && areMetrics(metrics) && isNumber(dropped),
   checked: ({ seen, error }) => (seen === null || typeof seen === "string") && isError(error),

@@ -7,6 +7,7 @@ export function fakeSink(name: string, more: Partial<SinkStatus> = {}): SinkStat
     type: name,
     state: "open",
     reason: null,
+    nextTryAt: null,
     ready: true,
     delivered: 10,
     deliveredBytes: 4000,

@@ -6,18 +6,33 @@ export interface Readiness {
   alarms: string[];
   log: { ready: boolean; reason: string | null };
   sinks: {
-    [name: string]: { ready: boolean; state: SinkState; reason: string | null; backlog: BacklogState; spooled: number };
+    [name: string]: {
+      ready: boolean;
+      state: SinkState;
+      reason: string | null;
+      /** When it tries again by itself, RFC 3339; null: it works, or waits for a person. */
+      nextTry: string | null;
+      backlog: BacklogState;
+      spooled: number;
+    };
   };
 }
 
 /** Ready: the log is within reach and every sink takes records. */
 export function readiness(status: Status): Readiness {
   const sinks: Readiness["sinks"] = {};
-  for (const { name, ready, state, reason, backlog } of status.sinks) {
-    sinks[name] = { ready, state, reason, backlog: backlog.state, spooled: backlog.waiting.records };
+  for (const { name, ready, state, reason, nextTryAt, backlog } of status.sinks) {
+    const nextTry = timeOf(nextTryAt);
+    sinks[name] = { ready, state, reason, nextTry, backlog: backlog.state, spooled: backlog.waiting.records };
   }
   const log = { ready: status.logError === null, reason: status.logError };
   return { ready: log.ready && status.sinks.every((sink) => sink.ready), alarms: alarms(status), log, sinks };
+}
+
+/** A back end may ask for more patience than there is time. */
+function timeOf(ms: number | null): string | null {
+  const time = ms === null ? null : new Date(ms);
+  return time === null || Number.isNaN(time.getTime()) ? null : time.toISOString();
 }
 
 function alarms({ sinks, backlog: { holding, orphans } }: Status): string[] {

@@ -104,7 +104,7 @@ describe("/readyz", () => {
       ready: true,
       log: { ready: true, reason: null },
       alarms: [],
-      sinks: { csv: { ready: true, state: "open", reason: null, backlog: "ok", spooled: 0 } },
+      sinks: { csv: { ready: true, state: "open", reason: null, nextTry: null, backlog: "ok", spooled: 0 } },
     });
   });
 
@@ -124,13 +124,19 @@ describe("/readyz", () => {
     });
   });
 
-  test("503 names the sink that is not, and why", async () => {
-    const sick = fakeSink("kafka", { ready: false, state: "suspended", reason: "wrong password" });
-    const response = await get(await start({ status: () => fakeStatus([fakeSink("csv"), sick]) }), "/readyz");
+  test("503 names the sink that is not, why, and when it is tried again", async () => {
+    const nextTryAt = Date.UTC(2024, 4, 1, 12, 30);
+    const sick = fakeSink("kafka", { ready: false, state: "suspended", reason: "wrong password", nextTryAt });
+    const patient = fakeSink("patient", { nextTryAt: 1e300 });
+    const response = await get(await start({ status: () => fakeStatus([fakeSink("csv"), sick, patient]) }), "/readyz");
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({
       ready: false,
-      sinks: { csv: { ready: true }, kafka: { ready: false, state: "suspended", reason: "wrong password" } },
+      sinks: {
+        csv: { ready: true },
+        kafka: { ready: false, state: "suspended", reason: "wrong password", nextTry: "2024-05-01T12:30:00.000Z" },
+        patient: { nextTry: null },
+      },
     });
   });
 

@@ -60,6 +60,8 @@ export class Crew {
   state: SinkState = "starting";
   /** Why it is not ready; null when all is well. */
   reason: string | null = null;
+  /** When it tries again by itself, ms since 1970; null: it works, or waits for a person. */
+  nextTryAt: number | null = null;
   restarts = 0;
   readonly metrics = new PluginMetrics();
   kind: "writer" | "gatherer" = "writer";
@@ -162,6 +164,7 @@ export class Crew {
     this.#startNone();
     for (const { actor } of this.#seats) void actor?.close("suspend", Date.now() + CLOSE_MS);
     this.#events.suspended();
+    this.nextTryAt = Date.now() + PROBE_MS;
     this.#probe = setTimeout(() => this.probe(), PROBE_MS);
     this.#probe.unref();
   }
@@ -209,6 +212,7 @@ export class Crew {
   #startNone(): void {
     if (this.#probe) clearTimeout(this.#probe);
     this.#probe = null;
+    this.nextTryAt = null;
     for (const seat of this.#seats) {
       if (seat.timer) clearTimeout(seat.timer);
       seat.timer = null;
@@ -302,6 +306,7 @@ export class Crew {
           this.kind = kind;
           this.state = "open";
           this.reason = null;
+          this.nextTryAt = null;
           this.#failingSince = null;
           seat.credit = creditFor(actor.limits!, kind);
           this.#events.opened(i);
@@ -334,6 +339,7 @@ export class Crew {
       if (this.state === "suspended") return;
       const failed = message.error && withCause(message.error);
       this.reason = failed && this.#named(`attempt ${message.attempt} failed: ${failed}`);
+      this.nextTryAt = message.until;
       this.#failingSince = message.error === null ? null : (this.#failingSince ?? performance.now());
       if (failed) this.#logger.warn(`sink ${this.#sink.name} will try again: ${failed}`, { plugin: this.plugin });
     } else {
@@ -381,6 +387,7 @@ export class Crew {
       plugin: this.plugin,
       restart_in_ms: delay,
     });
+    this.nextTryAt = Date.now() + delay;
     seat.timer = setTimeout(() => this.#seat(i), delay);
   }
 }

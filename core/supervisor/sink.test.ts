@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { PROBE_MS } from "../actor/restart-policy.ts";
 import type { FakeActor } from "./testing/actor.ts";
 import { House } from "./testing/house.ts";
 import { type FakeList, LEASE_MS } from "./testing/list.ts";
@@ -131,7 +132,7 @@ test("suspended by hand: what is in a call may finish, nothing more is taken, an
   const { crew } = house.sink;
   actor.closeMs = 1000;
   const suspended = crew.suspendByHand();
-  expect(crew).toMatchObject({ state: "suspended", reason: "suspended by hand", ready: false });
+  expect(crew).toMatchObject({ state: "suspended", reason: "suspended by hand", nextTryAt: null, ready: false });
   list.add(2, 3);
   for (const seq of [...actor.held.keys()]) actor.settle([seq]);
   await vi.advanceTimersByTimeAsync(2000);
@@ -183,9 +184,10 @@ test("by hand over a suspension that is probed, and resumed while it still close
 test("resume tries a sink at once that its own failures suspended", async () => {
   const { house, actor } = await housed();
   actor.events.fatal("write", { name: "", code: "", message: "no" });
+  expect(house.sink.crew.nextTryAt).toBe(Date.now() + PROBE_MS);
   await vi.advanceTimersByTimeAsync(100);
   house.sink.crew.resume();
-  expect(house.sink.crew.state).toBe("starting");
+  expect(house.sink.crew).toMatchObject({ state: "starting", nextTryAt: null });
   expect(house.alive).toHaveLength(1);
 });
 

@@ -281,12 +281,13 @@ export class Sink {
   }
 
   status(lag: SinkStatus["lag"], backlog: SinkBacklog): SinkStatus {
-    const { state, reason, restarts } = this.crew;
+    const { state, reason, nextTryAt, restarts } = this.crew;
     return {
       name: this.name,
       type: this.config.type,
       state,
       reason,
+      nextTryAt,
       ready: this.crew.ready,
       ...this.#totals,
       restarts,

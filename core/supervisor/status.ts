@@ -85,6 +85,8 @@ export interface SinkStatus {
   state: SinkState;
   /** Null when all is well: otherwise why it is not ready, for a person. */
   reason: string | null;
+  /** When it tries again by itself, ms since 1970; null: it works, or waits for a person. */
+  nextTryAt: number | null;
   ready: boolean;
   /** Records. `delivered` is acknowledged: written, filtered, skipped or set aside. */
   delivered: number;

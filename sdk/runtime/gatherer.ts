@@ -61,6 +61,11 @@ export class GathererRunner implements Runner {
   }
 
   accept(piece: Piece): void {
+    // One of which nothing could be read goes through a gather, which has its dead letters stored.
+    if (piece.open === 0 && piece.rejected.length === 0) {
+      this.#host.settled(piece);
+      return;
+    }
     this.#queue.push(piece);
     this.#pump();
   }
@@ -154,7 +159,7 @@ export class GathererRunner implements Runner {
     const call = this.#call("add", 1, limits.ms.add, filling);
     const batch = filling.take(piece, call.scope) as never;
     try {
-      await underDeadline(this.#host, call, "add", () => filling.gather.add(batch, call as never));
+      if (piece.open > 0) await underDeadline(this.#host, call, "add", () => filling.gather.add(batch, call as never));
       if (filling.dropped) this.#drop(filling, false, null);
       else this.#host.released(piece);
     } catch (error) {
@@ -193,13 +198,21 @@ export class GathererRunner implements Runner {
   }
 
   async #flush(gathering: Gathering): Promise<void> {
-    const { limits } = this.#host;
     const inDoubt = this.#inDoubt(gathering);
     const rejected = [
       ...gathering.rejected(),
       ...inDoubt.map(({ what: piece, error }) => piece.rejection(piece.rows[0]!, sentence(error))),
     ];
     if (rejected.length > 0 && !(await this.#stored(rejected))) return this.#drop(gathering, false, null);
+    if (gathering.records > 0 && !(await this.#write(gathering, inDoubt))) return;
+    if (this.#stopped) throw STOPPED;
+    gathering.complete();
+    for (const piece of gathering.pieces) this.#host.settled(piece);
+  }
+
+  /** Flushes it, again and again where that helps. False: it failed for good. */
+  async #write(gathering: Gathering, inDoubt: readonly Refusal<Piece>[]): Promise<boolean> {
+    const { limits } = this.#host;
     let unknown = 0;
     for (let attempt = 1; ; attempt++) {
       const call = this.#call("flush", attempt, limits.ms.flush, gathering);
@@ -215,17 +228,17 @@ export class GathererRunner implements Runner {
         const tries = searching(gathering) ? 1 : UNKNOWN_TRIES;
         if (fault === "unknown" && ++unknown < tries) fault = "retryable";
         if (fault !== "retryable") {
-          return this.#blame("flush", gathering, fault, error);
+          await this.#blame("flush", gathering, fault, error);
+          return false;
         }
         for (const piece of gathering.pieces) piece.counts.retries++;
         await this.#sleeper.retry(attempt, error);
       }
     }
     if (this.#stopped) throw STOPPED;
-    gathering.complete();
     this.#drops = 0;
     this.#refusals.believe();
-    for (const piece of gathering.pieces) this.#host.settled(piece);
+    return true;
   }
 
   /**

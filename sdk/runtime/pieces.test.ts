@@ -447,6 +447,28 @@ test("a gather is flushed when what is rejected of it is stored, not before", as
   expect(thread.seqs("settled")).toEqual([1, 2]);
 });
 
+test("nor is it when all that was rejected is a piece of which nothing can be read; that alone is not flushed at all", async () => {
+  const flushed: string[] = [];
+  let flushes = 0;
+  const thread = new Thread(collecting(flushed, { flush: () => void flushes++ }), {});
+  await thread.send(1, "c", 0, 0, { unreadable: true });
+  await thread.send(2, "c", 1, 3);
+  await thread.clock.advance(60_000);
+  expect(thread.rejecting()).toEqual([{ id: 1, rejected: [{ seq: 1, index: 0, reason: expect.any(String) }] }]);
+  expect([flushed, thread.seqs("settled")]).toEqual([[], []]);
+  await thread.stored(1);
+  await thread.clock.advance(0);
+  expect([flushed, thread.seqs("settled")]).toEqual([
+    ["/1", "/2"],
+    [1, 2],
+  ]);
+  await thread.send(3, "d", 0, 0, { unreadable: true });
+  await thread.clock.advance(60_000);
+  await thread.stored(2);
+  await thread.clock.advance(0);
+  expect([flushes, thread.seqs("settled")]).toEqual([1, [1, 2, 3]]);
+});
+
 test("a gather of which nothing is rejected waits for nobody", async () => {
   const flushed: string[] = [];
   const thread = new Thread(picky(flushed), {});

@@ -292,8 +292,7 @@ export class Runtime implements Host {
     const piece = new Piece({ seq, part, alone, arrived: this.clock.now() }, table, prepared);
     for (const { row, reason } of unreadable) piece.reject(row, reason);
     this.#pieces.set(seq, piece);
-    if (piece.open === 0) this.settled(piece);
-    else this.#runner!.accept(piece);
+    this.#runner!.accept(piece);
   }
 
   async #drain(): Promise<void> {

@@ -61,6 +61,10 @@ export class WriterRunner implements Runner {
   }
 
   accept(piece: Piece): void {
+    if (piece.open === 0) {
+      this.#host.settled(piece);
+      return;
+    }
     this.#queue.push(piece);
     this.#pump();
   }

@@ -23,6 +23,7 @@ export async function run(plan: Plan, only: readonly number[] | null): Promise<O
     await deployment.start();
     await deployment.happen(events);
     const rest = await deployment.rest();
+    await deployment.store.verify();
     if (rest !== null) wrong.push(rest);
     const verdict = await verdictOn(deployment, events);
     wrong.push(...verdict.wrong);

@@ -13,6 +13,7 @@ export async function startWatchedStore(): Promise<Store> {
   const it = await startSentinels();
   const { master, replica } = it;
   let now = master;
+  let epoch = await it.epoch();
   const info = async (of: TestRedis, name: string) =>
     RegExp(`${name}:(.*)\r`).exec(await of.client.info("replication"))?.[1];
 
@@ -47,11 +48,19 @@ export async function startWatchedStore(): Promise<Store> {
       await it.failedOver();
       await until(async () => (await info(replica, "role")) === "master", "the new master");
       now = replica;
+      epoch = await it.epoch();
       await back;
-      if (event.killed) await master.restart();
+      if (!event.killed) return;
+      await master.restart();
+      // It has nothing, and takes itself for a master: until the Sentinels look at it again, which takes them ten seconds.
+      await master.client.replicaof(replica.host, replica.port);
     },
     // What the replica has it has for good: it takes over, and then stays the master.
     keeps: async () => now === replica || (await now.client.wait(1, REPLICATED_MS)) > 0,
+    async verify() {
+      const moved = (await it.epoch()) !== epoch || (await info(now, "role")) !== "master";
+      if (moved) throw new Error("the Sentinels moved the master by themselves, and what the next one lacked is lost");
+    },
     stop: () => it.stop(),
   };
 }

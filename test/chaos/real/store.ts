@@ -18,6 +18,8 @@ export interface Store {
   happen(event: RedisEvent): Promise<void>;
   /** Whether what this client has just written stays, whatever happens. */
   keeps(): Promise<boolean>;
+  /** Throws if something happened to it that nobody asked for, and that may have lost what was kept. */
+  verify(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -43,6 +45,7 @@ export async function startStore(instances: number, clock?: TestClock): Promise<
       }
     },
     keeps: async () => true,
+    verify: async () => {},
     async stop() {
       await Promise.all(proxies.map((it) => it.stop()));
       await redis.stop();

@@ -43,6 +43,8 @@ export interface ActorEvents {
 /** For loading the plugin: a machine that starts many things at once is slow. */
 const START_MS = 30_000;
 const WATCH_MS = 1000;
+/** What it said before it ended counts, however late it is heard: what was written is not to be written again. */
+const LAST_WORDS: ReadonlySet<FromThread["t"]> = new Set(["release", "settled", "returned"]);
 
 /** One life of an actor's thread or process, from start to exit. */
 export class Actor {
@@ -57,6 +59,8 @@ export class Actor {
   readonly #watch: NodeJS.Timeout;
   #startTimer: NodeJS.Timeout | null;
   #exit: Exit | null = null;
+  /** What it says means nothing any more. */
+  #garbled = false;
   limits: Limits | null = null;
   #kind: "writer" | "gatherer" = "writer";
   /** Looks since it said something: counted, for a process that was stopped must not take its actors for stuck. */
@@ -105,11 +109,11 @@ export class Actor {
     if (this.#works) this.#post({ t: "revoke", seqs });
   }
 
-  /** Lets calls in flight finish; resolves then, or at the deadline, or when the thread ends. */
+  /** Lets calls in flight finish; resolves then, or at the deadline (ms of the monotonic clock), or when the thread ends. */
   async drain(reason: CloseReason, deadline: number): Promise<void> {
     if (this.state !== "open") return;
     this.state = "draining";
-    this.#post({ t: "drain", reason, deadline });
+    this.#post({ t: "drain", reason, deadline: wallTime(deadline) });
     await this.#reached("drained", deadline);
   }
 
@@ -131,12 +135,12 @@ export class Actor {
     return this.#body.startCpuProfile();
   }
 
-  /** Closes the plugin and ends the thread, at the deadline by force. */
+  /** Closes the plugin and ends the thread, at the deadline (as of `drain`) by force. */
   async close(reason: CloseReason, deadline: number): Promise<void> {
     if (this.#exit || this.state === "ended") return;
     if (this.state !== "starting") {
       this.state = "closing";
-      this.#post({ t: "close", reason, deadline });
+      this.#post({ t: "close", reason, deadline: wallTime(deadline) });
       await this.#reached("closed", deadline);
     }
     this.kill({ kind: "closed", reason });
@@ -160,9 +164,13 @@ export class Actor {
 
   #hear(message: unknown): void {
     this.#looks = 0;
-    if (this.#exit) return;
-    if (isFromThread(message)) this.#receive(message);
-    else this.kill({ kind: "crash", reason: "it said what the protocol does not know" });
+    if (this.#garbled) return;
+    if (!isFromThread(message)) {
+      this.#garbled = true;
+      this.kill({ kind: "crash", reason: "it said what the protocol does not know" });
+    } else if (!this.#exit || LAST_WORDS.has(message.t)) {
+      this.#receive(message);
+    }
   }
 
   #receive(message: FromThread): void {
@@ -221,7 +229,7 @@ export class Actor {
 
   #reached(what: "drained" | "closed", deadline: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.max(0, deadline - Date.now()));
+      const timer = setTimeout(resolve, Math.max(0, deadline - performance.now()));
       const done = () => {
         clearTimeout(timer);
         resolve();
@@ -258,6 +266,11 @@ export class Actor {
     if (code === ENDED_BY_RUNTIME) this.#exit ??= { kind: "deadline", reason: "a call ignored its deadline" };
     this.#events.exit(this.#exit ?? { kind: "crash", reason: `it exited with code ${code}` });
   }
+}
+
+/** An instant of the monotonic clock, which each thread has for itself, as ms since 1970. */
+function wallTime(instant: number): number {
+  return Date.now() + instant - performance.now();
 }
 
 function unsupported(api: number, missing: string[]): string {

@@ -18,7 +18,7 @@ export function dryRun(sink: SinkConfig, preview?: PreviewRequest): Promise<Answ
     const failed = (code: string, message: string) => resolve({ t: "failed", error: { name: "Error", code, message } });
     const answered = (answer: Answer) => {
       resolve(answer);
-      void actor.close("stop", Date.now() + CLOSE_MS);
+      void actor.close("stop", performance.now() + CLOSE_MS);
     };
     const actor = new Actor(
       { ...helloOf(sink, 0), ...(preview ? { preview } : { dry: true }) },

@@ -112,7 +112,8 @@ export class Crew {
   }
 
   start(): void {
-    if (this.state !== "suspended") this.#fill();
+    // A reload may have removed it while its turn had not come.
+    if (this.state !== "suspended" && !this.#stopping) this.#fill();
   }
 
   /** A back end that fails for a short while is no reason to take the instance out of service. */
@@ -162,7 +163,7 @@ export class Crew {
       probe_in_seconds: PROBE_MS / 1000,
     });
     this.#startNone();
-    for (const { actor } of this.#seats) void actor?.close("suspend", Date.now() + CLOSE_MS);
+    for (const { actor } of this.#seats) void actor?.close("suspend", performance.now() + CLOSE_MS);
     this.#events.suspended();
     this.nextTryAt = Date.now() + PROBE_MS;
     this.#probe = setTimeout(() => this.probe(), PROBE_MS);
@@ -240,13 +241,13 @@ export class Crew {
   async #end(reason: CloseReason): Promise<void> {
     await Promise.all(
       this.#seats.map(async ({ actor }) => {
-        await actor?.drain(reason, Date.now() + RELOAD_MS);
-        await actor?.close(reason, Date.now() + CLOSE_MS);
+        await actor?.drain(reason, performance.now() + RELOAD_MS);
+        await actor?.close(reason, performance.now() + CLOSE_MS);
       }),
     );
   }
 
-  /** Lets calls in flight finish until the first deadline, then closes until the second. */
+  /** Lets calls in flight finish until the first deadline, then closes until the second; ms of the monotonic clock. */
   async stop(reason: CloseReason, drainUntil: number, closeUntil: number): Promise<void> {
     this.#stopping = true;
     if (this.#probe) clearTimeout(this.#probe);

@@ -312,9 +312,9 @@ function entriesOf(sinks: readonly SinkConfig[]): SinkEntry[] {
   return sinks.map(({ name, fingerprint, reads }) => ({ name, fingerprint, reads }));
 }
 
-/** Until when calls may finish, and until when all must be closed. */
+/** Until when calls may finish, and until when all must be closed, on the monotonic clock: no change of the time moves it. */
 function deadlines(ms: number): [drainUntil: number, closeUntil: number] {
-  const closeUntil = Date.now() + ms;
+  const closeUntil = performance.now() + ms;
   return [closeUntil - ms * CLOSE_SHARE, closeUntil];
 }
 

@@ -75,7 +75,7 @@ export class FakeActor implements CrewActor {
   async #close(deadline: number): Promise<void> {
     if (this.state === "ended") return;
     this.state = "closing";
-    const ms = Math.min(this.closeMs ?? Number.POSITIVE_INFINITY, Math.max(0, deadline - Date.now()));
+    const ms = Math.min(this.closeMs ?? Number.POSITIVE_INFINITY, Math.max(0, deadline - performance.now()));
     await new Promise((resolve) => setTimeout(resolve, ms));
     setTimeout(() => this.exit({ kind: "closed", reason: "closed" }), 1);
   }

@@ -64,7 +64,8 @@ export class House {
 
   async stop(ms: number): Promise<void> {
     for (const drain of this.drains) drain.stop();
-    await this.sink.stop(Date.now() + ms * 0.8, Date.now() + ms);
+    const now = performance.now();
+    await this.sink.stop(now + ms * 0.8, now + ms);
     for (const drain of this.drains) drain.end();
   }
 }

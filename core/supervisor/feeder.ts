@@ -33,6 +33,8 @@ export class Feeder {
   readonly #hooks: FeederHooks;
   /** In the order in which they go out. */
   #todo: Piece[] = [];
+  /** Of these nothing goes out. */
+  readonly #withheld = new Set<Holding>();
   #seq = 0;
   #delayed = 0;
   #feeding = false;
@@ -56,10 +58,11 @@ export class Feeder {
     return this.#todo.length;
   }
 
-  /** Chunks of them that the log did not give, or vouch for, again and again. */
-  get stuck(): number {
-    if (this.#delayed === 0) return 0;
-    return new Set(this.#todo.flatMap(({ holding }) => (holding.delays >= STUCK_DELAYS ? [holding] : []))).size;
+  /** Of them, those that wait for the log, and their chunks: it did not give or vouch for these again and again, or they are withheld. */
+  get stuck(): { pieces: number; chunks: number } {
+    if (this.#delayed === 0 && this.#withheld.size === 0) return { pieces: 0, chunks: 0 };
+    const stuck = this.#todo.filter(({ holding }) => holding.delays >= STUCK_DELAYS || this.#withheld.has(holding));
+    return { pieces: stuck.length, chunks: new Set(stuck.map(({ holding }) => holding)).size };
   }
 
   append(pieces: readonly Piece[]): void {
@@ -75,6 +78,15 @@ export class Feeder {
   putLast(holding: Holding): void {
     const last = Map.groupBy(this.#todo, (piece) => piece.holding === holding);
     this.#todo = [...(last.get(false) ?? []), ...(last.get(true) ?? [])];
+  }
+
+  /** What this chunk still has goes out behind all else, and not before `stored` is settled. */
+  async withhold(holding: Holding, stored: Promise<unknown>): Promise<void> {
+    this.putLast(holding);
+    this.#withheld.add(holding);
+    await stored;
+    this.#withheld.delete(holding);
+    this.feed();
   }
 
   /** Takes pieces out again. */
@@ -181,13 +193,17 @@ export class Feeder {
   #next(): Piece | null {
     const waiting = new Set<Holding>();
     for (const piece of this.#todo) {
-      if (waits(piece) || waiting.has(piece.holding)) continue;
+      if (this.#waits(piece) || waiting.has(piece.holding)) continue;
       if (this.#actorFor(piece) !== null) return piece;
       // It wants an actor for itself: if others went ahead, it might never find one.
       if (piece.alone) return null;
       waiting.add(piece.holding);
     }
     return null;
+  }
+
+  #waits({ holding }: Piece): boolean {
+    return holding.delayed || this.#withheld.has(holding);
   }
 
   /** Which actor can take this piece now: the one that has its chunk, else the one with the least in hand. */
@@ -229,7 +245,7 @@ export class Feeder {
    * a slow sink has no room for would only take memory.
    */
   #loadAhead(): void {
-    const next = this.#todo.filter((piece) => !waits(piece)).slice(0, 1 + Math.min(READ_AHEAD, this.#room()));
+    const next = this.#todo.filter((piece) => !this.#waits(piece)).slice(0, 1 + Math.min(READ_AHEAD, this.#room()));
     const first = next.findIndex(({ load }) => load === null);
     if (first < 0 || first > READ_AGAIN + 1) return;
     // Awaited later, or given up.
@@ -249,10 +265,6 @@ export class Feeder {
     piece.load ??= this.#reader.load(piece.holding.list, piece.holding.ref, piece.from);
     return piece.load;
   }
-}
-
-function waits({ holding }: Piece): boolean {
-  return holding.delayed || holding.withheld;
 }
 
 /** A chunk's pieces go out in order, whatever the order in which they came back; the chunks stay in theirs. */

@@ -17,8 +17,6 @@ export interface Holding {
   delayed: boolean;
   /** How often in a row that was so. */
   delays: number;
-  /** Nothing of it is given out until the letter of its record that ended an actor is stored. */
-  withheld: boolean;
   /** Somebody else has it now: no further piece is handed out. */
   lost: boolean;
   /** The log does not have it: there is nothing to deliver. */

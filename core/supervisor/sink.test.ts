@@ -154,7 +154,7 @@ test("suspended by hand: what is in a call may finish, nothing more is taken, an
 test("suspended by hand with a call that does not end: what it has is handed back", async () => {
   const { house, list, actor } = await housed();
   actor.drain = async (_reason?: string, until = 0) => {
-    await new Promise((resolve) => setTimeout(resolve, until - Date.now()));
+    await new Promise((resolve) => setTimeout(resolve, until - performance.now()));
   };
   actor.closeMs = null;
   const suspended = house.sink.crew.suspendByHand();
@@ -262,16 +262,19 @@ test("after a record that ends a gatherer's actor come other chunks: they show t
   expect([...list.chunks.get("1")!.letters]).toEqual([1]);
 });
 
-/** Ends actors of a gatherer until record 1 of the only chunk, of three, is found to be what they end with. */
+/** Ends actors of a gatherer until record 1 of the only chunk is found to be what they end with. */
 async function accused(actor: FakeActor, house: House): Promise<FakeActor> {
   for (let i = 0; i < 20; i++) {
     const [seq, held] = actor.held.entries().next().value!;
     const { from, to } = held.part;
-    if (from === 0 && to === 1) actor.settle([seq]);
-    else actor.exit(CRASH);
-    if (from === 1) return await next(house, "gatherer");
-    if (to > 1) actor = await next(house, "gatherer");
-    else await vi.advanceTimersByTimeAsync(50);
+    if (to === 1) {
+      actor.settle([seq]);
+      await vi.advanceTimersByTimeAsync(50);
+      continue;
+    }
+    actor.exit(CRASH);
+    actor = await next(house, "gatherer");
+    if (from === 1) return actor;
   }
   throw new Error("record 1 was not given alone");
 }
@@ -295,20 +298,96 @@ test("what lies behind a record that ends a gatherer's actor waits until its let
   expect([...list.chunks.get("1")!.letters]).toEqual([1]);
 });
 
-test("a letter without a verdict is taken back at the end, but where a watermark may have passed it", async () => {
-  for (const flushing of [false, true]) {
-    const { house, list, actor } = await housed({ kind: "gatherer" }, 3);
+test.each<[string, (other: FakeActor, behind: number[], house: House) => void, number[]]>([
+  ["it was not begun", (other, behind) => other.return(behind), []],
+  [
+    "it may be written, though it failed",
+    (other, behind) => {
+      other.release(behind);
+      other.return(behind);
+    },
+    [1],
+  ],
+  [
+    "it was flushed, and all of it rejected",
+    (other, [seq]) => {
+      other.release([seq!]);
+      other.settle([seq!], [{ seq: seq!, index: 2, reason: "no" }]);
+    },
+    [1, 2],
+  ],
+  [
+    "it is flushed while its sink is being suspended",
+    (other, behind, house) => {
+      other.closeMs = 2000;
+      house.sink.crew.suspend("x");
+      other.release(behind);
+      other.settle(behind);
+    },
+    [1],
+  ],
+])(
+  "of what lies behind a record without a verdict %s: its letter stays if a watermark may have passed it",
+  async (_, ends, letters) => {
+    const { house, list, actor } = await housed({ kind: "gatherer" }, 4);
     const other = await accused(actor, house);
     expect([...list.chunks.get("1")!.letters]).toEqual([1]);
-    const behind = [...other.held.keys()];
-    if (flushing) other.release(behind);
-    other.return(behind);
+    ends(other, [...other.held.keys()].slice(0, 1), house);
     const stopped = house.stop(5000);
     await vi.advanceTimersByTimeAsync(7000);
     await stopped;
     expect(list.in("free")).toEqual(["1"]);
-    expect([...list.chunks.get("1")!.letters]).toEqual(flushing ? [1] : []);
+    expect([...list.chunks.get("1")!.letters]).toEqual(letters);
+  },
+);
+
+test("a chunk whose letter cannot be stored does not keep the sink from its other lists", async () => {
+  const { house, list, actor } = await housed({ kind: "gatherer", lists: 2 }, 40);
+  list.before = async (call) => {
+    if (call === "reject" || call === "extend") throw new Error("away");
+  };
+  const other = await accused(actor, house);
+  house.lists[1]!.add(2, 3);
+  for (let i = 0; i < 50 && house.lists[1]!.in("done").length === 0; i++) {
+    await vi.advanceTimersByTimeAsync(300);
+    other.settle([...other.held.keys()]);
   }
+  expect(house.lists[1]!.in("done")).toEqual(["2"]);
+});
+
+test("a record of a chunk that somebody else has is nobody's suspect here", async () => {
+  const { house, list, actor } = await housed({ kind: "gatherer" }, 3);
+  let other = actor;
+  for (let i = 0; i < 3; i++) {
+    other.exit(CRASH);
+    other = await next(house, "gatherer");
+  }
+  other.exit(CRASH);
+  other = await next(house, "gatherer");
+  expect([...other.held.values()].map(({ part }) => [part.from, part.to])).toEqual([[0, 1]]);
+  list.steal("1");
+  await vi.advanceTimersByTimeAsync(LEASE_MS / 4);
+  other.exit(CRASH);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(house.sink.empty).toBe(true);
+  other = await next(house, "gatherer");
+  list.add(2, 1);
+  await vi.advanceTimersByTimeAsync(1000);
+  other.settle([...other.held.keys()]);
+  await vi.advanceTimersByTimeAsync(100);
+  expect([...list.chunks.get("1")!.letters]).toEqual([]);
+});
+
+test("a stop ends in time though the clock is set back meanwhile; nothing starts after it", async () => {
+  const { house, actor } = await housed();
+  actor.closeMs = null;
+  const stopped = house.stop(5000);
+  await vi.advanceTimersByTimeAsync(1000);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  await vi.advanceTimersByTimeAsync(6000);
+  await stopped;
+  house.sink.crew.start();
+  expect(house.alive).toEqual([]);
 });
 
 test("so they do behind a single record that a gatherer may be about to reject", async () => {

@@ -139,8 +139,8 @@ export class Sink {
     if (inHand.bytes >= bytes) return 0;
     // What waits for a server that is away must not keep the sink from what others have.
     const stuck = this.#feeder.stuck;
-    const waiting = this.#feeder.waiting - stuck;
-    const held = this.#holdings.size - stuck - this.#acknowledger.stuck;
+    const waiting = this.#feeder.waiting - stuck.pieces;
+    const held = this.#holdings.size - stuck.chunks - this.#acknowledger.stuck;
     const work = inHand.pieces + waiting;
     const free = Math.min(pieces - work, chunks - held) - this.#reserved;
     // Several at once cost the log as much as one.
@@ -176,7 +176,6 @@ export class Sink {
         leasedAt,
         delayed: false,
         delays: 0,
-        withheld: false,
         lost: false,
         missing: false,
         letters: new Map(),
@@ -274,9 +273,9 @@ export class Sink {
     await this.crew.stop("stop", drainUntil, closeUntil);
     this.#acknowledger.end();
     // A log that does not answer must not hold up the stop: what it does not hear comes again when the lease ends.
-    await within(Math.max(LEAST_PATIENCE_MS, (closeUntil - Date.now()) / 2), this.#acknowledger.flush());
+    await within(Math.max(LEAST_PATIENCE_MS, (closeUntil - performance.now()) / 2), this.#acknowledger.flush());
     const records = this.#open();
-    await within(Math.max(LEAST_PATIENCE_MS, closeUntil - Date.now()), this.release());
+    await within(Math.max(LEAST_PATIENCE_MS, closeUntil - performance.now()), this.release());
     return records;
   }
 
@@ -384,9 +383,10 @@ export class Sink {
     this.#totals.retries += counts.retries;
     const now = performance.now();
     for (const seq of seqs) {
-      this.#unpin(seq);
-      const sent = this.#hands.remove(seq);
+      const sent = this.#take(seq);
       if (!sent) continue;
+      // A gather of which all was rejected was flushed as well.
+      if (sent.released) this.#suspects.cloud(sent.piece.holding);
       this.#totals.deliveredBytes += sent.bytes;
       this.#latency.observe(now - sent.at);
       if (deliveries.hasSubscribers) this.#tell(sent, now, rejected.filter((one) => one.seq === seq).length);
@@ -406,12 +406,10 @@ export class Sink {
   #returned({ seqs, narrow, doubted }: Extract<FromThread, { t: "returned" }>): void {
     const pieces: Piece[] = [];
     for (const seq of seqs) {
-      const released = this.#hands.get(seq)?.loaded === null;
-      this.#unpin(seq);
-      const sent = this.#hands.remove(seq);
+      const sent = this.#take(seq);
       if (!sent) continue;
       const { holding, from, to } = sent.piece;
-      if (released && !doubted) this.#suspects.cloud(holding);
+      if (sent.released && !doubted) this.#suspects.cloud(holding);
       if (doubted && this.#holds(holding)) this.#acknowledger.withdraw(holding, from, to);
       pieces.push(...again(sent.piece, narrow));
     }
@@ -422,14 +420,14 @@ export class Sink {
     const pieces: Piece[] = [];
     const suspicious = exit.kind === "crash" || exit.kind === "memory" || exit.kind === "silent";
     let unreleased = false;
-    for (const [seq, sent] of [...this.#hands.all()]) {
-      if (sent.actor !== actor) continue;
-      const suspect = suspicious && sent.loaded !== null;
-      if (sent.loaded === null) this.#suspects.cloud(sent.piece.holding);
-      unreleased ||= sent.loaded !== null;
-      this.#unpin(seq);
-      this.#hands.remove(seq);
-      if (suspect) pieces.push(...this.#blame(sent.piece, exit.reason));
+    for (const [seq, { actor: its }] of [...this.#hands.all()]) {
+      if (its !== actor) continue;
+      const sent = this.#take(seq)!;
+      const { holding } = sent.piece;
+      if (sent.released) this.#suspects.cloud(holding);
+      unreleased ||= !sent.released;
+      // Whoever has a chunk now that is ours no more finds its record himself.
+      if (suspicious && !sent.released && this.#holds(holding)) pieces.push(...this.#blame(sent.piece, exit.reason));
       else pieces.push(...again(sent.piece, false));
     }
     if (suspicious && !unreleased && this.crew.kind === "gatherer") this.crew.narrowGathers();
@@ -454,13 +452,12 @@ export class Sink {
   /** If what lies behind it is the first to pass, a watermark has passed it as well: nobody would find it at fault once more. */
   async #accuse({ piece, reason }: Suspect): Promise<void> {
     const { holding, from, to } = piece;
-    if (to === holding.ref.records || !this.#holds(holding)) return;
-    this.#feeder.putLast(holding);
-    holding.withheld = true;
+    if (to === holding.ref.records) return;
     reject(holding, from, reason);
-    await this.#acknowledger.stored(holding, () => this.#holds(holding));
-    holding.withheld = false;
-    this.#feeder.feed();
+    await this.#feeder.withhold(
+      holding,
+      this.#acknowledger.stored(holding, () => this.#holds(holding)),
+    );
   }
 
   /** Something passed: the sink works, so the suspects were at fault. */
@@ -474,7 +471,8 @@ export class Sink {
 
   /** Without a verdict they come again. Where a watermark may have passed one, its letter stays. */
   #acquit(): void {
-    for (const [, { piece, loaded }] of this.#hands.all()) if (loaded === null) this.#suspects.cloud(piece.holding);
+    // What became of these is not known yet.
+    for (const [, { piece }] of this.#hands.all()) this.#suspects.cloud(piece.holding);
     for (const { piece, unclear } of this.#suspects.acquit()) {
       if (!unclear) this.#acknowledger.withdraw(piece.holding, piece.from, piece.to);
     }
@@ -489,6 +487,14 @@ export class Sink {
     }
     this.#feeder.putBack(ours.filter(({ holding }) => !holding.lost));
     for (const { holding } of ours) if (holding.lost) this.#forgetLost(holding);
+  }
+
+  /** It has ended with its actor; `released`: its actor may have done something with it. */
+  #take(seq: number): (Sent & { released: boolean }) | undefined {
+    const released = this.#hands.get(seq)?.loaded === null;
+    this.#unpin(seq);
+    const sent = this.#hands.remove(seq);
+    return sent && { ...sent, released };
   }
 
   #unpin(seq: number): void {

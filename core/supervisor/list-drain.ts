@@ -294,18 +294,23 @@ export class ListDrain {
     }
   }
 
+  /** Each sink for itself: what fails for one must not end the others' leases. */
   async #renew(): Promise<void> {
-    for (const sink of this.sinks) {
-      const refs = sink.held(this.list);
-      if (refs.length === 0) continue;
-      const at = performance.now();
-      const lost = await this.list.extend(sink.name, refs);
-      const taken = sink.renewed(refs, lost, at);
-      if (taken > 0) {
-        this.#logger.warn(`${taken} chunks of sink ${sink.name} were taken over by another instance`, {
-          list: this.list.name,
-        });
-      }
+    const renewals = await Promise.allSettled(this.sinks.map((sink) => this.#renewFor(sink)));
+    const failed = renewals.find((renewal) => renewal.status === "rejected");
+    if (failed) throw failed.reason;
+  }
+
+  async #renewFor(sink: Sink): Promise<void> {
+    const refs = sink.held(this.list);
+    if (refs.length === 0) return;
+    const at = performance.now();
+    const lost = await this.list.extend(sink.name, refs);
+    const taken = sink.renewed(refs, lost, at);
+    if (taken > 0) {
+      this.#logger.warn(`${taken} chunks of sink ${sink.name} were taken over by another instance`, {
+        list: this.list.name,
+      });
     }
   }
 

@@ -23,3 +23,9 @@ test("the examples of docs/configuration.md have no problems and say the same", 
   expect([...byFile.problems, ...byVariables.problems]).toEqual([]);
   expect(byVariables.config).toEqual(byFile.config);
 });
+
+test("the documents give a plugin as long to load as it has", () => {
+  const seconds = Number(/START_MS = ([\d_]+);/.exec(read("core/actor/actor.ts"))?.[1]?.replace("_", "")) / 1000;
+  expect(read("docs/decisions/0003-thread-protocol.md")).toContain(`ready → opening; ${seconds} s → suspended`);
+  expect(read("docs/reliability.md").replace(/\s+/g, " ")).toContain(`not loaded within ${seconds} s,`);
+});

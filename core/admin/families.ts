@@ -23,16 +23,7 @@ export interface Family<S = Status> {
   samples: (snapshot: S) => Sample[];
 }
 
-const STATES: readonly SinkState[] = [
-  "starting",
-  "opening",
-  "open",
-  "draining",
-  "restarting",
-  "suspended",
-  "failed",
-  "stopped",
-];
+const STATES: readonly SinkState[] = ["starting", "opening", "open", "draining", "restarting", "suspended", "stopped"];
 
 const BACKLOG_STATES: readonly BacklogState[] = ["ok", "spooling", "dropping", "holding"];
 

@@ -99,7 +99,7 @@ describe("Tyk Pump's --demo", () => {
   });
 
   test("fails where a sink does not take them", async () => {
-    const { parts } = fakeSession(() => ({ state: "failed", delivered: 0, reason: "refused" }));
+    const { parts } = fakeSession(() => ({ state: "suspended", delivered: 0, reason: "refused" }));
     expect(await run({ demoDays: 1, demoRecordsPerHour: 1 }, parts)).toBe(1);
     expect(lines.join("")).toContain("csv: 24 records not delivered (refused)");
   });

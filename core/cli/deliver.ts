@@ -59,9 +59,9 @@ export async function untilDelivered(
   }
 }
 
-/** Records that every sink has accounted for, those aside that are suspended or have failed. */
+/** Records that every sink has accounted for, those aside that are suspended. */
 export function slowest(status: Status): number {
-  const working = status.sinks.filter((sink) => sink.state !== "suspended" && sink.state !== "failed");
+  const working = status.sinks.filter((sink) => sink.state !== "suspended");
   return Math.min(Number.MAX_SAFE_INTEGER, ...working.map(accounted));
 }
 

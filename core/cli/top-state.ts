@@ -70,7 +70,7 @@ export function sorted(span: Span, sort: Sort): SinkStatus[] {
     rate: (sink) => -rateOf(span, sink, ({ delivered }) => delivered),
     lag: ({ lag }) => -lag.records,
     cpu: (sink) => -rateOf(span, sink, ({ cpuSeconds }) => cpuSeconds),
-    state: ({ ready, state }) => (state === "suspended" || state === "failed" ? 0 : ready ? 2 : 1),
+    state: ({ ready, state }) => (state === "suspended" ? 0 : ready ? 2 : 1),
   };
   const name = (a: SinkStatus, b: SinkStatus) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   return span.last.sinks.toSorted((a, b) => by[sort](a) - by[sort](b) || name(a, b));

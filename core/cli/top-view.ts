@@ -173,7 +173,7 @@ function fit(titles: readonly Column[], rows: readonly (readonly string[])[], co
 
 function styleOf({ state, ready }: SinkStatus, chosen: boolean): { style?: Style } {
   if (chosen) return { style: "inverse" };
-  if (state === "suspended" || state === "failed") return { style: "red" };
+  if (state === "suspended") return { style: "red" };
   return ready ? {} : { style: "yellow" };
 }
 

@@ -23,7 +23,6 @@ const COLOURS: { readonly [state in SinkState]: "green" | "yellow" | "red" } = {
   draining: "yellow",
   restarting: "yellow",
   suspended: "red",
-  failed: "red",
   stopped: "yellow",
 };
 

@@ -69,15 +69,7 @@ export interface ListStatus {
   live: number;
 }
 
-export type SinkState =
-  | "starting"
-  | "opening"
-  | "open"
-  | "draining"
-  | "restarting"
-  | "suspended"
-  | "failed"
-  | "stopped";
+export type SinkState = "starting" | "opening" | "open" | "draining" | "restarting" | "suspended" | "stopped";
 
 export interface SinkStatus {
   name: string;

@@ -9,7 +9,6 @@ const TONES: { readonly [state in SinkState]: Tone } = {
   draining: "idle",
   restarting: "warn",
   suspended: "bad",
-  failed: "bad",
   stopped: "idle",
 };
 

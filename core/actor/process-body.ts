@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Body, MakeBody, SentPiece, Usage } from "./body.ts";
 import { frameReader, writeFrame } from "./frames.ts";
 import { type HeapSample, megabytes, resourceLimits } from "./heap-guard.ts";
+import { unstarted, unstartedBody } from "./unstarted-body.ts";
 
 const MiB = 2 ** 20;
 const ENTRY = fileURLToPath(new URL("./process.js", import.meta.url));
@@ -43,6 +44,10 @@ export const processBody: MakeBody = (name, { confinement, files }, heap, events
     env: confinement.env,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
+  const startError = Promise.withResolvers<Error>();
+  child.on("error", startError.resolve);
+  // What Node does when there are no descriptors left, against its types.
+  if ((child.stdio as unknown) === undefined) return unstartedBody("process", startError.promise, events);
   const socket = child.stdio[3] as Socket;
   /** Who waits for word of a CPU profile, in order. */
   const samples: ((sampled: Sampled) => void)[] = [];
@@ -79,8 +84,8 @@ export const processBody: MakeBody = (name, { confinement, files }, heap, events
   const gone = Promise.withResolvers<number | null>();
   const silent = Promise.withResolvers<void>();
   const stopGuard = guardMemory(child.pid, most, (reason) => events.failed({ kind: "memory", reason }));
-  child.on("error", (error) => {
-    events.failed({ kind: "failed", reason: `its process could not be started: ${error.message}` });
+  void startError.promise.then((error) => {
+    events.failed(unstarted("process", error));
     gone.resolve(null);
     silent.resolve();
   });

@@ -78,7 +78,7 @@ const KINDS: { readonly [t: string]: (message: { [key: string]: unknown }) => bo
   returned: ({ seqs, error }) => isNumbers(seqs) && isError(error),
   waiting: ({ until, attempt, error }) => (until === null || isNumber(until)) && isNumber(attempt) && isError(error),
   fatal: ({ error }) => error !== null && isError(error),
-  report: ({ log, metrics, dropped }) => areLines(log) && areMetrics(metrics) && isNumber(dropped),
+  report: ({ log, metrics, dropped }) => areLines(log) && Array.isArray(metrics) && isNumber(dropped),
   checked: ({ seen, error }) => (seen === null || typeof seen === "string") && isError(error),
   previewed: ({ texts, error }) => (texts === null || areTexts(texts)) && isError(error),
   measured: ({ ms, records, bytes, calls, failed, latency, loopDelayMs }) =>
@@ -141,10 +141,4 @@ function areCounts(value: unknown): boolean {
 
 function areLines(value: unknown): boolean {
   return Array.isArray(value) && value.every((line) => isObject(line) && typeof line.message === "string");
-}
-
-function areMetrics(value: unknown): boolean {
-  const isOne = (one: unknown) =>
-    isObject(one) && typeof one.name === "string" && (isNumber(one.value) || isNumbers(one.value));
-  return Array.isArray(value) && value.every(isOne);
 }

@@ -24,13 +24,17 @@ interface Series {
 export class PluginMetrics {
   readonly #series = new Map<string, Series>();
 
+  /** What is no metric is left out: records must not pay for it. */
   report(actor: number, metrics: Report["metrics"]): void {
-    for (const { name, help, kind, value } of metrics) {
+    for (const { name, help, kind, value } of metrics.filter(isMetric)) {
       let series = this.#series.get(name);
       if (!series) this.#series.set(name, (series = { help, kind, before: 0, count: 0, byActor: new Map() }));
       if (Array.isArray(value)) {
-        series.count += value.length;
-        for (const observed of value) series.before += observed;
+        for (const observed of value) {
+          if (!Number.isFinite(observed)) continue;
+          series.count++;
+          series.before += observed;
+        }
       } else {
         series.byActor.set(actor, value);
       }
@@ -51,4 +55,10 @@ export class PluginMetrics {
       return { name, help, kind, value, count };
     });
   }
+}
+
+/** A thread may say anything. */
+function isMetric(metric: Partial<Report["metrics"][number]> | null): boolean {
+  if (typeof metric?.name !== "string") return false;
+  return metric.kind === "histogram" ? Array.isArray(metric.value) : Number.isFinite(metric.value);
 }

@@ -6,6 +6,11 @@ import type { Report } from "./protocol.ts";
 const LINES_A_REPORT = 50;
 const LONGEST_LINE = 8 * 1024;
 const MOST_SERIES = 1000;
+/** Characters. With these and the observations, the largest report fits into a frame of a process's pipe (16 MiB of JSON). */
+const LONGEST_NAME = 200;
+const LONGEST_HELP = 1000;
+const OBSERVATIONS_A_SERIES = 10_000;
+const OBSERVATIONS_A_REPORT = 100_000;
 const REPORT_MS = 1000;
 
 type Series = Report["metrics"][number];
@@ -19,6 +24,9 @@ export class Reporter {
   #lines: Report["log"] = [];
   #dropped = 0;
   #series = new Map<string, Series>();
+  #observed = 0;
+  /** Those of which was said that they were given nonsense. */
+  readonly #faulty = new WeakSet<Series>();
   #cancel: () => void = () => {};
 
   constructor(clock: Clock, post: (report: Report) => void) {
@@ -29,18 +37,15 @@ export class Reporter {
     this.metrics = {
       counter: (name, help): Counter => {
         const series = this.#open(name, help, "counter", 0);
-        return { add: (n) => void (series.value = (series.value as number) + n) };
+        return { add: (n) => this.#set(series, Number.isFinite(n) ? (series.value as number) + n : n) };
       },
       gauge: (name, help): Gauge => {
         const series = this.#open(name, help, "gauge", 0);
-        return { set: (value) => void (series.value = value) };
+        return { set: (value) => this.#set(series, value) };
       },
       histogram: (name, help): Histogram => {
         const series = this.#open(name, help, "histogram", []);
-        return {
-          observe: (value) =>
-            void ((series.value as number[]).length < 10_000 && (series.value as number[]).push(value)),
-        };
+        return { observe: (value) => this.#observe(series, value) };
       },
     };
   }
@@ -63,6 +68,7 @@ export class Reporter {
       metrics.push({ ...series });
       if (series.kind === "histogram") series.value = [];
     }
+    this.#observed = 0;
     this.#post({ t: "report", log: this.#lines.splice(0), metrics, dropped: this.#dropped });
     this.#dropped = 0;
   }
@@ -78,7 +84,30 @@ export class Reporter {
     this.#lines.push(line);
   }
 
-  #open(name: string, help: string, kind: Series["kind"], value: Series["value"]): Series {
+  #set(series: Series, value: number): void {
+    if (Number.isFinite(value)) series.value = value;
+    else this.#refuse(series, value);
+  }
+
+  #observe(series: Series, value: number): void {
+    const values = series.value as number[];
+    if (!Number.isFinite(value)) this.#refuse(series, value);
+    else if (values.length < OBSERVATIONS_A_SERIES && this.#observed < OBSERVATIONS_A_REPORT) {
+      values.push(value);
+      this.#observed++;
+    }
+  }
+
+  #refuse(series: Series, value: unknown): void {
+    if (this.#faulty.has(series)) return;
+    this.#faulty.add(series);
+    const what = typeof value === "number" ? value : `a value of type ${typeof value}`;
+    this.log.warn(`the metric ${series.name} was given ${what}, which is left out: a metric takes finite numbers`);
+  }
+
+  #open(named: string, helped: string, kind: Series["kind"], value: Series["value"]): Series {
+    const name = String(named).slice(0, LONGEST_NAME);
+    const help = String(helped).slice(0, LONGEST_HELP);
     const known = this.#series.get(name);
     if (known) return known;
     const series: Series = { name, help, kind, value };

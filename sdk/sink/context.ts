@@ -22,7 +22,7 @@ export interface SinkContext<C> {
   /** The pump-level timeout, ms; 0 where none is set. */
   readonly timeout: number;
   readonly log: Log;
-  /** Shipped each second, labelled with the sink. Delivery itself (records, bytes, retries, lag, durations) is measured by the host. */
+  /** Shipped each second, labelled with the sink; what is no finite number is left out, and logged. Delivery itself (records, bytes, retries, lag, durations) is measured by the host. */
   readonly metrics: {
     counter(name: string, help: string): Counter;
     gauge(name: string, help: string): Gauge;

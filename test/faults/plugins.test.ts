@@ -77,6 +77,19 @@ for (const type of ["floods-messages", "starts-timers", "writes-memory"]) {
   });
 }
 
+test.each(["worker", "process"] as const)(
+  "measures-nonsense in a %s: harms nobody, and what is sound is shown",
+  async (isolation) => {
+    await start("measures-nonsense", { plugin: { isolation } });
+    await pump.delivered("bad", COUNT, 60);
+    const calls = () => pump.sink("bad").metrics.find(({ name }) => name === "calls");
+    await until(() => calls() !== undefined || pump.sink("bad").restarts > 0, "its metrics");
+    expectWhole("bad");
+    expect(calls()).toMatchObject({ value: expect.any(Number) });
+    expect(pump.sink("bad")).toMatchObject({ written: COUNT, restarts: 0, deadLettered: 0 });
+  },
+);
+
 test.each([
   ["reports-foreign", /SLUICE_SDK_CALL these records belong to another call/],
   ["reports-late", /SLUICE_SDK_CALL this call has settled/],

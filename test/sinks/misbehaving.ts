@@ -287,6 +287,26 @@ export default [
     for (const { body } of lines.pages(batch)) body.fill(0x78);
     return seen;
   }),
+  defineSink({
+    type: "measures-nonsense",
+    config,
+    async open({ config: { file }, metrics }) {
+      const calls = metrics.counter("calls", "Calls of write");
+      const gauge = metrics.gauge("nonsense", "");
+      const histogram = metrics.histogram("nonsense too", "");
+      return {
+        async write(batch) {
+          calls.add(1);
+          for (const value of [Number.NaN, Number.POSITIVE_INFINITY, undefined as unknown as number]) {
+            calls.add(value);
+            gauge.set(value);
+            histogram.observe(value);
+          }
+          note(file, batch);
+        },
+      };
+    },
+  }),
   sink("reaches-out", (file) => {
     const attempts: { [name: string]: () => unknown } = {
       read: () => readFileSync("/etc/hostname", "utf8"),

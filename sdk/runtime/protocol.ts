@@ -107,6 +107,10 @@ export interface Counts {
   retries: number;
 }
 
+/** A sink's metrics of its plugin's own, and the characters of a name. */
+export const MOST_SERIES = 1000;
+export const LONGEST_NAME = 200;
+
 export interface Report {
   t: "report";
   log: { level: string; message: string; more?: object }[];

@@ -1,13 +1,11 @@
 import type { Counter, Gauge, Histogram, Log, LogLevel, SinkContext } from "../sink/context.ts";
 import type { Clock } from "./clock.ts";
 import { sentence } from "./failure.ts";
-import type { Report } from "./protocol.ts";
+import { LONGEST_NAME, MOST_SERIES, type Report } from "./protocol.ts";
 
 const LINES_A_REPORT = 50;
 const LONGEST_LINE = 8 * 1024;
-const MOST_SERIES = 1000;
-/** Characters. With these and the observations, the largest report fits into a frame of a process's pipe (16 MiB of JSON). */
-const LONGEST_NAME = 200;
+/** Characters. With this and the observations, the largest report fits into a frame of a process's pipe (16 MiB of JSON). */
 const LONGEST_HELP = 1000;
 const OBSERVATIONS_A_SERIES = 10_000;
 const OBSERVATIONS_A_REPORT = 100_000;

@@ -419,18 +419,20 @@ export class Sink {
   #exit(actor: number, exit: Exit): void {
     const pieces: Piece[] = [];
     const suspicious = exit.kind === "crash" || exit.kind === "memory" || exit.kind === "silent";
-    let unreleased = false;
+    let [released, unreleased] = [false, false];
     for (const [seq, { actor: its }] of [...this.#hands.all()]) {
       if (its !== actor) continue;
       const sent = this.#take(seq)!;
       const { holding } = sent.piece;
       if (sent.released) this.#suspects.cloud(holding);
+      released ||= sent.released;
       unreleased ||= !sent.released;
       // Whoever has a chunk now that is ours no more finds its record himself.
       if (suspicious && !sent.released && this.#holds(holding)) pieces.push(...this.#blame(sent.piece, exit.reason));
       else pieces.push(...again(sent.piece, false));
     }
-    if (suspicious && !unreleased && this.crew.kind === "gatherer") this.crew.narrowGathers();
+    // In a flush: what one holds may be too much.
+    if (suspicious && released && !unreleased && this.crew.kind === "gatherer") this.crew.narrowGathers();
     for (const holding of this.#holdings.values()) if (holding.actor === actor) holding.actor = null;
     this.#requeue(pieces);
     // Another actor may have nothing to do.

@@ -26,6 +26,36 @@ test("prints what Go prints", () => {
   expect(at("2024-07-01T00:00:00Z", "Asia/Kathmandu").text("go")).toBe("2024-07-01 05:45:00 +0545 +0545");
 });
 
+test("abbreviations are those of the tz database, whatever Intl calls them, at any time", () => {
+  const texts = [
+    at("2026-07-01T00:00:00Z", "Asia/Dubai"),
+    at("2026-07-01T00:00:00Z", "Europe/Dublin"),
+    at("2026-01-01T00:00:00Z", "Australia/Lord_Howe"),
+    at("2026-01-01T00:00:00Z", "America/St_Johns"),
+    at("2026-01-01T00:00:00Z", "GMT"),
+    at("1969-12-31T23:59:59Z", "Asia/Kolkata"),
+    at("1969-12-31T23:59:59Z", "America/New_York"),
+    at("1970-01-01T00:00:00Z", "Europe/London"),
+    at("2126-07-01T00:00:00Z", "America/New_York"),
+    at("0001-01-01T00:00:00Z", "Europe/Warsaw"),
+    at("0001-01-01T00:00:00Z", "Etc/GMT-3"),
+  ].map((time) => time.text("go"));
+  // As Go 1.26 prints them.
+  expect(texts).toEqual([
+    "2026-07-01 04:00:00 +0400 +04",
+    "2026-07-01 01:00:00 +0100 IST",
+    "2026-01-01 11:00:00 +1100 +11",
+    "2025-12-31 20:30:00 -0330 NST",
+    "2026-01-01 00:00:00 +0000 GMT",
+    "1970-01-01 05:29:59 +0530 IST",
+    "1969-12-31 18:59:59 -0500 EST",
+    "1970-01-01 01:00:00 +0100 BST",
+    "2126-06-30 20:00:00 -0400 EDT",
+    "0001-01-01 01:24:00 +0124 LMT",
+    "0001-01-01 03:00:00 +0300 +03",
+  ]);
+});
+
 test("goes back before 1970, to local mean time, and beyond year 9999", () => {
   expect(at("1969-12-31T23:59:59Z", "UTC", 999_999_999).text("rfc3339")).toBe("1969-12-31T23:59:59.999999999Z");
   expect(at("0001-01-01T00:00:00Z", "Asia/Kolkata").text("go")).toBe("0001-01-01 05:53:28 +0553 LMT");

@@ -19,6 +19,10 @@ export interface Zone {
 const UTC_OFFSET: ZoneOffset = { offset: 0, abbreviation: "UTC" };
 export const UTC: Zone = { name: "UTC", utc: true, at: () => UTC_OFFSET };
 
+/** The same time under another abbreviation. Intl does not tell it from UTC. */
+const GMT = /^(Etc\/)?(GMT[+-]?0?|Greenwich)$/;
+const GMT_OFFSET: ZoneOffset = { offset: 0, abbreviation: "GMT" };
+
 const CELL = 900;
 const MAX_CELLS = 20_000;
 /** The range of Date, in seconds. */
@@ -27,23 +31,47 @@ const LAST = 8.64e12;
 /** Locales that between them know the customary English abbreviations; the rest has "GMT+3". */
 const LOCALES = ["en-US", "en-GB", "en-IN", "en-AU", "en-NZ", "en-ZA"];
 
-/** Abbreviations of the tz database that no English locale has. */
-const CUSTOMARY: { readonly [zone: string]: { readonly [offset: number]: string } } = {
-  "Asia/Tokyo": { 32400: "JST" },
-  "Asia/Seoul": { 32400: "KST" },
-  "Asia/Shanghai": { 28800: "CST" },
-  "Asia/Taipei": { 28800: "CST" },
-  "Asia/Hong_Kong": { 28800: "HKT" },
-  "Asia/Manila": { 28800: "PST" },
-  "Asia/Jakarta": { 25200: "WIB" },
-  "Asia/Karachi": { 18000: "PKT" },
-  "Asia/Jerusalem": { 7200: "IST", 10800: "IDT" },
-  "Europe/Moscow": { 10800: "MSK" },
-  "Africa/Lagos": { 3600: "WAT" },
-  "Africa/Nairobi": { 10800: "EAT" },
-  "Africa/Maputo": { 7200: "CAT" },
-  "Africa/Johannesburg": { 7200: "SAST" },
-};
+/** Where the tz database has other abbreviations than English locales, or has one where they have none. */
+const CUSTOMARY = new Map<string, { readonly [offset: number]: string }>();
+for (const [zones, names] of [
+  ["Africa/Casablanca Africa/El_Aaiun Antarctica/Troll", { 0: "+00" }],
+  ["Africa/Johannesburg", { 7200: "SAST" }],
+  ["Africa/Lagos", { 3600: "WAT" }],
+  ["Africa/Maputo", { 7200: "CAT" }],
+  ["Africa/Nairobi", { 10800: "EAT" }],
+  ["America/Adak", { [-36000]: "HST", [-32400]: "HDT" }],
+  ["America/Dawson America/Hermosillo America/Mazatlan America/Whitehorse", { [-25200]: "MST" }],
+  ["America/Havana", { [-18000]: "CST", [-14400]: "CDT" }],
+  ["America/St_Johns", { [-12600]: "NST", [-9000]: "NDT" }],
+  ["Antarctica/Casey", { 28800: "+08" }],
+  ["Asia/Colombo", { 19800: "+0530" }],
+  ["Asia/Dubai Asia/Muscat", { 14400: "+04" }],
+  ["Asia/Hong_Kong", { 28800: "HKT" }],
+  ["Asia/Jakarta Asia/Pontianak", { 25200: "WIB" }],
+  ["Asia/Jayapura", { 32400: "WIT" }],
+  ["Asia/Jerusalem", { 7200: "IST", 10800: "IDT" }],
+  ["Asia/Karachi", { 18000: "PKT" }],
+  ["Asia/Makassar", { 28800: "WITA" }],
+  ["Asia/Manila", { 28800: "PST" }],
+  ["Asia/Pyongyang Asia/Seoul", { 32400: "KST" }],
+  ["Asia/Macau Asia/Shanghai Asia/Taipei", { 28800: "CST" }],
+  ["Asia/Tokyo", { 32400: "JST" }],
+  ["Australia/Eucla", { 31500: "+0845" }],
+  ["Australia/Lord_Howe", { 37800: "+1030", 39600: "+11" }],
+  ["Europe/Dublin", { 3600: "IST" }],
+  ["Europe/Guernsey Europe/Isle_of_Man Europe/Jersey", { 3600: "BST" }],
+  ["Europe/Kirov Europe/Moscow Europe/Simferopol Europe/Volgograd", { 10800: "MSK" }],
+  ["Pacific/Chatham", { 45900: "+1245", 49500: "+1345" }],
+  ["Pacific/Guam Pacific/Saipan", { 36000: "ChST" }],
+  ["Pacific/Midway Pacific/Pago_Pago", { [-39600]: "SST" }],
+] as const) {
+  for (const zone of zones.split(" ")) CUSTOMARY.set(zone, names);
+}
+
+/** 1835: before, all places have their local mean time, ms. */
+const FIRST_STANDARD = -4_260_000_000_000;
+/** A winter and a summer whose abbreviations Intl knows, ms: it knows none before 1970. */
+const KNOWN = [Date.UTC(2024, 0), Date.UTC(2024, 6)];
 
 const zones = new Map<string, Zone | null>();
 
@@ -71,6 +99,7 @@ export function localZone(): Zone {
 }
 
 function processZone(): Zone {
+  if (GMT.test(process.env.TZ ?? "")) return { ...UTC, name: "Local", at: () => GMT_OFFSET };
   const name = new Intl.DateTimeFormat().resolvedOptions().timeZone;
   const utc = /^(Etc\/)?(UTC|UCT|Universal|Zulu)$/.test(name);
   return (utc ? null : createZone(name, "Local")) ?? { ...UTC, name: "Local" };
@@ -79,20 +108,35 @@ function processZone(): Zone {
 function createZone(timeZone: string, name: string): Zone | null {
   // Intl also takes offsets ("+01:00") and ignores case; Go's database has neither.
   if (!/^[A-Za-z]/.test(timeZone)) return null;
+  if (GMT.test(timeZone)) return { ...UTC, name, at: () => GMT_OFFSET };
   let offsets: Intl.DateTimeFormat;
   try {
     offsets = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
   } catch {
     return null;
   }
+  const canonical = offsets.resolvedOptions().timeZone;
   let names: Intl.DateTimeFormat[] | undefined;
   const cells = new Map<number, ZoneOffset>();
 
+  const offsetAt = (ms: number) => parseOffset(zoneName(offsets, ms));
+  const nameAt = (ms: number): string | undefined => {
+    names ??= LOCALES.map((locale) => new Intl.DateTimeFormat(locale, { timeZone, timeZoneName: "short" }));
+    for (const format of names) {
+      const found = zoneName(format, ms);
+      if (/^[A-Z]{2,5}$/.test(found)) return found;
+    }
+  };
+  const abbreviationAt = (ms: number, offset: number): string => {
+    if (offset % 60 !== 0 || (ms < FIRST_STANDARD && offset !== 0 && !canonical.startsWith("Etc/"))) return "LMT";
+    const alike = () => KNOWN.filter((at) => offsetAt(at) === offset).map(nameAt)[0];
+    return CUSTOMARY.get(canonical)?.[offset] ?? nameAt(ms) ?? alike() ?? offsetText(offset);
+  };
+
   const look = (seconds: number): ZoneOffset => {
     const ms = Math.max(-LAST, Math.min(LAST, seconds)) * 1000;
-    const offset = parseOffset(zoneName(offsets, ms));
-    names ??= LOCALES.map((locale) => new Intl.DateTimeFormat(locale, { timeZone, timeZoneName: "short" }));
-    return { offset, abbreviation: abbreviate(timeZone, offset, names, ms) };
+    const offset = offsetAt(ms);
+    return { offset, abbreviation: abbreviationAt(ms, offset) };
   };
 
   return {
@@ -123,14 +167,8 @@ function parseOffset(text: string): number {
   return match[1] === "+" ? size : -size;
 }
 
-function abbreviate(timeZone: string, offset: number, names: readonly Intl.DateTimeFormat[], ms: number): string {
-  if (offset % 60 !== 0) return "LMT";
-  const customary = CUSTOMARY[timeZone]?.[offset];
-  if (customary) return customary;
-  for (const format of names) {
-    const name = zoneName(format, ms);
-    if (/^[A-Z]{2,5}$/.test(name)) return name;
-  }
+/** "+0530", "-03" */
+function offsetText(offset: number): string {
   const minutes = Math.abs(offset) / 60;
   const hours = String(Math.floor(minutes / 60)).padStart(2, "0");
   const rest = minutes % 60 === 0 ? "" : String(minutes % 60).padStart(2, "0");

@@ -17,13 +17,13 @@ export function map(entries: readonly (readonly [key: string, value: string])[])
   return `map${list(sorted.map(([key, value]) => `${key}:${value}`))}`;
 }
 
-/** The shortest digits that give the number again; with an exponent below 1e-4 and from 1e21 on. */
+/** The shortest digits that give the number again; with an exponent below 1e-4 and from 1e6 on. */
 export function float(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "+Inf" : "-Inf";
   if (Object.is(value, -0)) return "-0";
   const size = Math.abs(value);
-  if (size === 0 || (size >= 1e-4 && size < 1e21)) return String(value);
+  if (size === 0 || (size >= 1e-4 && size < 1e6)) return String(value);
   return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
 }
 

@@ -25,3 +25,9 @@ test("escapes stay as Go writes them", () => {
     "\\ufffd \ufffd \\\\ufffd \\u003cb\\u003e \\u2028 ",
   );
 });
+
+test("a body of one long string is compacted, too", () => {
+  const long = "x".repeat(12_000_000);
+  const line = oneLine(`a\\r\\n\\r\\n{ \\"b\\" : \\"${long}\\" }`);
+  expect(line === `a {\\"b\\":\\"${long}\\"}`).toBe(true);
+});

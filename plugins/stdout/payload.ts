@@ -35,5 +35,16 @@ function compact(text: string): string | null {
   } catch {
     return null;
   }
-  return text.replace(/("(?:[^"\\]|\\.)*")|[ \t\r\n]+/g, "$1");
+  let compacted = "";
+  let copied = 0;
+  let quoted = false;
+  // Not by one expression for a whole string: of megabytes it would run out of stack.
+  for (const { 0: found, index } of text.matchAll(/\\.|"|[ \t\r\n]+/g)) {
+    if (found === '"') quoted = !quoted;
+    else if (!quoted) {
+      compacted += text.slice(copied, index);
+      copied = index + found.length;
+    }
+  }
+  return compacted + text.slice(copied);
 }

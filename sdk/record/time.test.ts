@@ -84,6 +84,7 @@ test("knows zones by their names only", () => {
   expect(zoneNamed("")).toBe(UTC);
   expect(zoneNamed("Nowhere/Else")).toBeNull();
   expect(zoneNamed("+01:00")).toBeNull();
+  expect(zoneNamed("utc")).toBeNull();
   process.env.TZ = "Asia/Kolkata";
   expect(zoneNamed("Local")).toBe(localZone());
   expect(localZone().at(0).offset).toBe(19_800);

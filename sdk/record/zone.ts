@@ -107,7 +107,7 @@ function processZone(): Zone {
 
 function createZone(timeZone: string, name: string): Zone | null {
   // Intl also takes offsets ("+01:00") and ignores case; Go's database has neither.
-  if (!/^[A-Za-z]/.test(timeZone)) return null;
+  if (!/^[A-Z]/.test(timeZone)) return null;
   if (GMT.test(timeZone)) return { ...UTC, name, at: () => GMT_OFFSET };
   let offsets: Intl.DateTimeFormat;
   try {

@@ -79,3 +79,17 @@ test("long values are cut, and all values together have a limit", () => {
   expect(kept).toBeLessThan(40_000);
   expect(place("x".repeat(1024))).toEqual([0]);
 });
+
+test("values whose bytes are one text are one set, whichever metric sees them first", () => {
+  const values = new LabelValues();
+  const path = values.column(labelSource("path", { trackAllPaths: true, keyEnd: undefined }));
+  const sets = new LabelSets(values, [path], 100);
+  const paths = [[0x61, 0xff], [0x61, 0xfe], Buffer.from("a\ufffd"), [0x61]].map((path) => ({
+    path: Uint8Array.from(path),
+  }));
+  const numbers = [...batch(paths)].map((record) => {
+    values.read(record);
+    return sets.current();
+  });
+  expect(numbers).toEqual([0, 0, 0, 1]);
+});

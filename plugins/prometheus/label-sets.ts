@@ -22,6 +22,12 @@ export class LabelSets {
 
   /** The set of the record at hand, made if it is new; -1 if it is and there is no room. */
   current(): number {
+    const known = this.#find();
+    return known < 0 ? this.#add() : known;
+  }
+
+  /** -1: there is none, or a value has no number yet. */
+  #find(): number {
     const { ids } = this.#values;
     const columns = this.#columns;
     const table = this.#table;
@@ -29,13 +35,13 @@ export class LabelSets {
     let hash = this.#seed;
     for (let i = 0; i < columns.length; i++) {
       const id = ids[columns[i]!]!;
-      if (id < 0) return this.#add();
+      if (id < 0) return -1;
       hash = mix(hash, id);
     }
     const mask = table.length - 1;
     search: for (let at = hash & mask; ; at = (at + 1) & mask) {
       const set = table[at]! - 1;
-      if (set < 0) return this.#add();
+      if (set < 0) return -1;
       const from = set * columns.length;
       for (let i = 0; i < columns.length; i++) if (sets[from + i] !== ids[columns[i]!]) continue search;
       return set;
@@ -50,6 +56,9 @@ export class LabelSets {
   #add(): number {
     const width = this.#columns.length;
     if (this.size >= this.#limit || !this.#columns.every((column) => this.#values.keep(column))) return -1;
+    // Other bytes may be the text of a series that is there, once what is not UTF-8 is replaced.
+    const known = this.#find();
+    if (known >= 0) return known;
     if ((this.size + 1) * width > this.#ids.length) this.#ids = grown(this.#ids);
     for (let i = 0; i < width; i++) this.#ids[this.size * width + i] = this.#values.ids[this.#columns[i]!]!;
     const set = this.size++;

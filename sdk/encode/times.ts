@@ -18,7 +18,7 @@ export class RowTimes {
     const { bytes } = table;
     const p = table.slots[row * table.stride + leaf.slot]!;
     if (p === 0) return this.writer.write(to, o, ZERO_SECONDS, 0, UTC);
-    if (!table.protobuf) {
+    if (!table.protobuf && bytes[p] === 0x92) {
       const nanos = intAt(bytes, p + 1 + INT_SIZE[bytes[p + 1]!]!);
       if (nanos >= 0 && nanos < 1e9) return this.writer.write(to, o, intAt(bytes, p + 1), nanos, table.localZone);
     }

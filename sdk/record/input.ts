@@ -1,5 +1,5 @@
 import type { FieldNode, Leaf, Schema } from "./fields.ts";
-import { ZERO_SECONDS } from "./time.ts";
+import { parseRfc3339, ZERO_SECONDS } from "./time.ts";
 import type { AnalyticsRecord, RecordBase, Timestamp, UptimeRecord } from "./types.ts";
 
 /** A time to be written: milliseconds since 1970, a Date, or to the nanosecond. */
@@ -46,7 +46,5 @@ export function inputOf(schema: Schema, json: { readonly [name: string]: unknown
 
 function leafInput(leaf: Leaf, value: unknown): unknown {
   if (leaf.type !== "time") return value;
-  const text = String(value);
-  const fraction = /\.(\d+)/.exec(text)?.[1] ?? "";
-  return { seconds: Math.floor(Date.parse(text) / 1000), nanos: Number(fraction.padEnd(9, "0").slice(0, 9)) };
+  return parseRfc3339(String(value)) ?? undefined;
 }

@@ -4,6 +4,7 @@
  */
 import type { GraphError } from "./reader.ts";
 import { decodeText } from "./text.ts";
+import { parseRfc3339 } from "./time.ts";
 
 /** Bytes of an integer's token by its first byte; 0: not an integer. */
 export const INT_SIZE: Uint8Array = sizes((code) => {
@@ -96,6 +97,17 @@ function sizeAt(b: Uint8Array, p: number): number {
     default:
       return uint32(b, p + 1);
   }
+}
+
+/** Seconds and nanoseconds: of Go's pair, of the extension -1 in its three sizes, or of a text. */
+export function timeAt(b: Buffer, p: number): { seconds: number; nanos: number } {
+  const code = b[p]!;
+  if (code === 0x92) return { seconds: intAt(b, p + 1), nanos: intAt(b, p + 1 + INT_SIZE[b[p + 1]!]!) };
+  if (code === 0xd6) return { seconds: uint32(b, p + 2), nanos: 0 };
+  const high = uint32(b, p + 2);
+  if (code === 0xd7) return { seconds: (high & 3) * 4294967296 + uint32(b, p + 6), nanos: high >>> 2 };
+  if (code === 0xc7) return { seconds: Number(b.readBigInt64BE(p + 7)), nanos: uint32(b, p + 3) };
+  return parseRfc3339(new MsgpackCursor(b, p).string()) ?? { seconds: 0, nanos: 0 };
 }
 
 /** Goes through a list or map at `p`, whose items are texts, one after the other. */

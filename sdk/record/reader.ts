@@ -1,6 +1,6 @@
 /** Values of a table's fields, whatever the wire, as JavaScript has them. A row must be within the table. */
 import { type Leaf, type Schema, type Struct, ZONE_SLOT } from "./fields.ts";
-import { bigIntAt, define, floatAt, INT_SIZE, intAt, MsgpackCursor } from "./msgpack.ts";
+import { bigIntAt, define, floatAt, intAt, MsgpackCursor, timeAt } from "./msgpack.ts";
 import { doubleAt, eachOf, lowVarintAt, ProtoCursor, textsOf, timestampAt } from "./protobuf.ts";
 import { EDITED, type RecordTable } from "./table.ts";
 import { decodeText } from "./text.ts";
@@ -80,8 +80,8 @@ export function timeOf(table: RecordTable, row: number, leaf: Leaf): GoTime {
     const { seconds, nanos } = p < EDITED ? timestampAt(table.bytes, p) : timestampAt(table.edits, p - EDITED);
     return new GoTime(seconds, nanos, zone);
   }
-  const { bytes } = table;
-  return new GoTime(intAt(bytes, p + 1), intAt(bytes, p + 1 + INT_SIZE[bytes[p + 1]!]!), zone);
+  const { seconds, nanos } = timeAt(table.bytes, p);
+  return new GoTime(seconds, nanos, zone);
 }
 
 export function textsAt(table: RecordTable, row: number, leaf: Leaf): string[] | null {

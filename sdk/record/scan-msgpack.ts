@@ -1,5 +1,7 @@
 import { type FieldNode, type Leaf, type Schema, type Struct, wordsOf } from "./fields.ts";
 import { FLOAT_SIZE, INT_SIZE } from "./msgpack.ts";
+import { decodeText } from "./text.ts";
+import { parseRfc3339 } from "./time.ts";
 
 /**
  * The general msgpack scanner: takes all that vmihailenco/msgpack v2 takes (any key order, unknown and missing keys, structs as
@@ -48,6 +50,8 @@ function keys(struct: Struct): Keys {
 /** All walks return where the value ends, or -1: then `fault` says why. */
 export class MsgpackScanner {
   private readonly root: Keys;
+  /** Reports of uptime tests need not come from a gateway: their times may be written in the usual ways, too. */
+  private readonly anyTime: boolean;
   private b: Buffer = Buffer.alloc(0);
   private end = 0;
   private slots: Uint32Array = new Uint32Array(0);
@@ -61,6 +65,7 @@ export class MsgpackScanner {
 
   constructor(schema: Schema) {
     this.root = keys(schema.root);
+    this.anyTime = schema.kind === "uptime";
   }
 
   /** The slots of the row must be zero. */
@@ -218,9 +223,8 @@ export class MsgpackScanner {
         q = p + 1;
         break;
       case "time":
-        if (code !== 0x92) return this.invalid(p, "a time");
-        q = this.int(p + 1);
-        if (q >= 0) q = this.int(q);
+        q = code === 0x92 ? this.int(p + 1) : this.otherTime(p);
+        if (q >= 0 && code === 0x92) q = this.int(q);
         break;
       case "texts":
         // A nil leaves what an earlier key of the same name has set.
@@ -245,6 +249,18 @@ export class MsgpackScanner {
     const size = INT_SIZE[this.b[p]!]!;
     if (size === 0) return this.invalid(p, "an integer");
     return p + size > this.end ? this.cut(p) : p + size;
+  }
+
+  /** The extension -1 of 4, 8 or 12 bytes, or a text in RFC 3339. */
+  private otherTime(p: number): number {
+    const { b, end } = this;
+    const code = p < end ? b[p]! : 0xc0;
+    if (!this.anyTime || code === 0xc0) return this.invalid(p, "a time");
+    const ext = code === 0xc7 && b[p + 1] === 12 ? b[p + 2] : code === 0xd6 || code === 0xd7 ? b[p + 1] : 0;
+    if (ext === 0xff) return this.ext(p, code);
+    const q = this.text(p);
+    if (q < 0) return this.invalid(p, "a time");
+    return parseRfc3339(decodeText(b, q - this.textSize, q)) ? q : this.fail(p, "a text is not a time");
   }
 
   /** Bytes of the text that `text` went over last. */

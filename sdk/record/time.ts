@@ -79,6 +79,13 @@ export class GoTime implements Timestamp {
   }
 }
 
+/** A time in RFC 3339, to the nanosecond; null for any other text. */
+export function parseRfc3339(text: string): { seconds: number; nanos: number } | null {
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)$/.exec(text);
+  const ms = match ? Date.parse(match[1]! + match[3]!) : Number.NaN;
+  return Number.isNaN(ms) ? null : { seconds: ms / 1000, nanos: Number((match![2] ?? "").padEnd(9, "0")) };
+}
+
 export function zeroTime(): GoTime {
   return new GoTime(ZERO_SECONDS, 0, UTC);
 }

@@ -1,12 +1,15 @@
 import { Unpackr } from "msgpackr";
 import { expect, test } from "vitest";
+import { encode } from "../encode/index.ts";
+import { batch } from "../testing/batch.ts";
 import { encodeMsgpack, encodeUptime } from "./encode-msgpack.ts";
 import { encodeProtobuf } from "./encode-protobuf.ts";
 import { batchOf } from "./fixtures/index.ts";
 import { msgpackPopulated, msgpackZero, populated, protobufPopulated, protobufZero } from "./fixtures/vectors.ts";
 import type { RecordInput } from "./input.ts";
+import { pageOf } from "./page.ts";
 import { createScanner } from "./scanner.ts";
-import type { Wire } from "./types.ts";
+import type { UptimeRecord, Wire } from "./types.ts";
 
 process.env.TZ = "UTC";
 
@@ -95,3 +98,31 @@ function packed(value: unknown): Buffer {
   else bytes.writeDoubleBE(value as number, 1);
   return bytes;
 }
+
+test("times of uptime reports may be extensions of 4, 8 and 12 bytes and texts, those of analytics may not", () => {
+  const text = (value: string) => [0xa0 | value.length, ...Buffer.from(value)];
+  const times: [number[], string][] = [
+    [[0xd6, 0xff, 0x65, 0xe7, 0x18, 0x45], "2024-03-05T13:04:05Z"],
+    [[0xd7, 0xff, 0x1d, 0x6f, 0x34, 0x54, 0x65, 0xe7, 0x18, 0x45], "2024-03-05T13:04:05.123456789Z"],
+    [[0xc7, 12, 0xff, 0, 0, 0, 1, 255, 255, 255, 255, 255, 255, 255, 255], "1969-12-31T23:59:59.000000001Z"],
+    [text("2024-03-05T13:04:05Z"), "2024-03-05T13:04:05Z"],
+    [text("2024-03-05T13:04:05.12+01:00"), "2024-03-05T12:04:05.12Z"],
+    [text("0001-01-01T00:00:00Z"), "0001-01-01T00:00:00Z"],
+  ];
+  const report = (time: number[]) => Buffer.from([0x82, ...text("TimeStamp"), ...time, ...text("OrgID"), ...text("o")]);
+  const unreadable = (record: Buffer, wire: Wire) => createScanner().scan(pageOf([record], wire)).unreadable[0]?.reason;
+  for (const [time, wanted] of times) {
+    // Often enough to be learned.
+    const reports = batch<UptimeRecord>(Array(12).fill(report(time)), { wire: "uptime" });
+    for (const record of reports) {
+      expect([record.timestamp.text("rfc3339"), record.orgId]).toEqual([wanted, "o"]);
+    }
+    const [page] = encode.json<UptimeRecord>("record").pages(reports);
+    expect(Buffer.from(page!.body).toString()).toContain(`"timestamp":"${wanted}"`);
+    expect(unreadable(report(time), "msgpack")).toMatch(/^TimeStamp: code .. is not a time at byte 11$/);
+    expect(unreadable(report(time).subarray(0, 11 + time.length - 1), "uptime")).toMatch(/^TimeStamp: /);
+  }
+  for (const bad of [[0xc0], [0xd6, 1, 0, 0, 0, 0], [0xc7, 8, 0xff, 0, 0, 0, 0, 0, 0, 0, 0], text("yesterday"), [1]]) {
+    expect(unreadable(report(bad), "uptime")).toMatch(/^TimeStamp: .* not a time at byte 11$/);
+  }
+});

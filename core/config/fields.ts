@@ -127,8 +127,9 @@ export function expected(schema: Schema): string {
 /** Why a value of the right type may not be used, or undefined. */
 export function outOfBounds(schema: Schema, value: unknown): string | undefined {
   if (typeof value === "number") {
-    if (schema.minimum !== undefined && value < schema.minimum) return `must be at least ${schema.minimum}`;
-    if (schema.maximum !== undefined && value > schema.maximum) return `must be at most ${schema.maximum}`;
+    const unit = schema.format === "duration" ? " ms" : "";
+    if (schema.minimum !== undefined && value < schema.minimum) return `must be at least ${schema.minimum}${unit}`;
+    if (schema.maximum !== undefined && value > schema.maximum) return `must be at most ${schema.maximum}${unit}`;
   }
   if (typeof value === "string") {
     if (schema.minLength !== undefined && value.length < schema.minLength) return "must not be empty";

@@ -11,8 +11,10 @@ const text = (description: string, more = {}) => Type.String({ description, ...m
 const whole = (description: string, more = {}) => Type.Integer({ description, ...more });
 const flag = (description: string, more = {}) => Type.Boolean({ description, ...more });
 const list = <T extends TSchema>(item: T, description: string, more = {}) => Type.Array(item, { description, ...more });
+/** A week, ms: a timer of Node that is set to more than 24.8 days goes off at once. */
+const LONGEST = 604_800_000;
 const duration = (description: string, ms: number, more = {}) =>
-  Type.Unsafe<number>({ format: "duration", description, default: ms, minimum: 1, ...more });
+  Type.Unsafe<number>({ format: "duration", description, default: ms, minimum: 1, maximum: LONGEST, ...more });
 /** Kept as JSON with its lines: which schema it has is known only later. */
 const raw = (description: string) => Type.Unsafe<Json>({ raw: true, description });
 const strings = Type.String();
@@ -104,7 +106,10 @@ export const UptimeCheck = Type.Object({
   api_id: text("API that the service belongs to."),
   org_id: text("Its organisation."),
   interval: duration("From one run to the next; 0: that of all checks.", 0, { minimum: 0 }),
-  timeout: duration("Of one run; 0: that of all checks. A number from 1,000,000 on is nanoseconds.", 0, { minimum: 0 }),
+  timeout: duration("Of one run; 0: that of all checks. A number from 1,000,000 on is nanoseconds.", 0, {
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+  }),
   method: text("HTTP method; empty: GET."),
   headers: Type.Record(Type.String(), Type.String(), { description: "HTTP headers.", secret: true }),
   ssl_insecure_skip_verify: flag("Any certificate will do."),
@@ -207,6 +212,7 @@ export const Sluice = Type.Object(
         concurrency: whole("Checks at once.", { default: 16, minimum: 1, maximum: 1000 }),
         expire_after: duration("From a result to its ExpireAt; 0: 36,500 days.", 0, {
           minimum: 0,
+          maximum: Number.MAX_SAFE_INTEGER,
           env: "EXPIRE_AFTER",
         }),
       },

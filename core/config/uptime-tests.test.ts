@@ -71,6 +71,19 @@ test("without checks there are none; a check takes what it does not say from all
   });
 });
 
+test("an interval is at most a week: longer ones would be no interval at all", () => {
+  expect(load({ interval: "168h", checks: { a: { url: "http://a" } } }).uptime?.checks[0]?.intervalMs).toBe(
+    604_800_000,
+  );
+  for (const given of [
+    load({ interval: "720h", checks: { a: { url: "http://a" } } }),
+    check({ url: "http://a", interval: "720h" }),
+  ])
+    expect(given.problems).toMatchObject([
+      { code: "SLUICE_CONFIG_BAD_VALUE", message: expect.stringContaining("at most") },
+    ]);
+});
+
 test("an entry of a gateway's check_list means the same", () => {
   const list = { url: "localhost:6379", protocol: "tcp", timeout: 500_000_000, enable_proxy_protocol: true };
   expect(check(list).problems).toEqual([]);

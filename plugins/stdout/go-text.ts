@@ -2,11 +2,6 @@ import { isUtf8 } from "node:buffer";
 
 /** Values as Go's `%v` prints them. Strings are Go's: each character stands for a byte. */
 
-/** Text as the bytes of its UTF-8. */
-export function utf8(text: string): string {
-  return Buffer.from(text).toString("latin1");
-}
-
 export function list(items: readonly string[]): string {
   return `[${items.join(" ")}]`;
 }
@@ -30,10 +25,10 @@ export function float(value: number): string {
 /** What an untyped value holds: of JSON's kinds. */
 export function any(value: unknown): string {
   if (value === null) return "<nil>";
-  if (typeof value === "string") return utf8(value);
+  if (typeof value === "string") return value;
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : float(value);
   if (Array.isArray(value)) return list(value.map(any));
-  if (typeof value === "object") return map(Object.entries(value).map(([key, item]) => [utf8(key), any(item)]));
+  if (typeof value === "object") return map(Object.entries(value).map(([key, item]) => [key, any(item)]));
   return String(value);
 }
 

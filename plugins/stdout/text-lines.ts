@@ -1,5 +1,5 @@
 import { type AnalyticsRecord, type Batch, F, type Field } from "@sluice/sdk";
-import { any, float, list, map, quote, utf8 } from "./go-text.ts";
+import { any, float, list, map, quote } from "./go-text.ts";
 import type { Lines } from "./json-lines.ts";
 
 const RESERVED = new Set(["time", "message", "level", "logrus_error"]);
@@ -41,8 +41,11 @@ function recordText(record: AnalyticsRecord): Buffer {
   const text = (field: Field) => Buffer.from(record.bytes(field)).toString("latin1");
   const number = (field: Field) => record.text(field);
   const struct = (...fields: string[]) => `{${fields.join(" ")}}`;
-  const texts = (items: readonly string[] | null) => list((items ?? []).map(utf8));
-  const { month, geoCityNames, graphqlTypes, graphqlErrors } = record;
+  /** A list's or map's value, a character for each byte. */
+  const value = (field: Field) => JSON.parse(text(field) || "null");
+  const texts = (items: readonly string[] | null) => list(items ?? []);
+  const entries = <T>(field: Field) => Object.entries<T>(value(field) ?? {});
+  const { month } = record;
   const go = struct(
     "",
     ...[F.method, F.host, F.path, F.rawPath].map(text),
@@ -58,24 +61,25 @@ function recordText(record: AnalyticsRecord): Buffer {
     ...[F.rawRequest, F.rawResponse, F.ipAddress].map(text),
     struct(
       struct(text(F.geoCountryIsoCode)),
-      struct(
-        number(F.geoCityGeonameId),
-        map(Object.entries(geoCityNames ?? {}).map(([language, name]) => [utf8(language), utf8(name)])),
-      ),
+      struct(number(F.geoCityGeonameId), map(entries<string>(F.geoCityNames))),
       struct(float(record.geoLocationLatitude), float(record.geoLocationLongitude), text(F.geoLocationTimeZone)),
     ),
     struct(...[F.networkOpenConnections, F.networkClosedConnections, F.networkBytesIn, F.networkBytesOut].map(number)),
     struct(...[F.latencyTotal, F.latencyUpstream, F.latencyGateway].map(number)),
-    texts(record.tags),
+    texts(value(F.tags)),
     text(F.alias),
     String(record.trackPath),
     record.expireAt.text("go"),
     ...[F.apiSchema, F.originalPath, F.listenPath].map(text),
     struct(
       text(F.graphqlVariables),
-      texts(record.graphqlRootFields),
-      map(Object.entries(graphqlTypes ?? {}).map(([type, fields]) => [utf8(type), texts(fields)])),
-      list((graphqlErrors ?? []).map(({ message, path }) => struct(utf8(message), any(path ?? [])))),
+      texts(value(F.graphqlRootFields)),
+      map(entries<string[] | null>(F.graphqlTypes).map(([type, fields]) => [type, texts(fields)])),
+      list(
+        ((value(F.graphqlErrors) ?? []) as { message: string; path: unknown[] | null }[]).map(({ message, path }) =>
+          struct(message, any(path ?? [])),
+        ),
+      ),
       number(F.graphqlOperationType),
       String(record.graphqlHasErrors),
       String(record.isGraphql),

@@ -3,7 +3,7 @@
  * as vmihailenco/msgpack v2 does (nil is a zero, text may be binary, any integer form is taken).
  */
 import type { GraphError } from "./reader.ts";
-import { decodeText } from "./text.ts";
+import { type Decode, decodeText } from "./text.ts";
 import { parseRfc3339 } from "./time.ts";
 
 /** Bytes of an integer's token by its first byte; 0: not an integer. */
@@ -114,9 +114,11 @@ export function timeAt(b: Buffer, p: number): { seconds: number; nanos: number }
 export class MsgpackCursor {
   readonly b: Buffer;
   p: number;
-  constructor(b: Buffer, p: number) {
+  private readonly decode: Decode;
+  constructor(b: Buffer, p: number, decode: Decode = decodeText) {
     this.b = b;
     this.p = p;
+    this.decode = decode;
   }
 
   nil(): boolean {
@@ -140,7 +142,7 @@ export class MsgpackCursor {
 
   string(): string {
     const start = this.text();
-    return decodeText(this.b, start, this.p);
+    return this.decode(this.b, start, this.p);
   }
 
   strings(): string[] | null {

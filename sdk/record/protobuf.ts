@@ -2,7 +2,7 @@
  * Values of the `normalproto.AnalyticsRecord` message at offsets that a scanner has found valid:
  * https://protobuf.dev/programming-guides/encoding/.
  */
-import { decodeText } from "./text.ts";
+import { type Decode, decodeText } from "./text.ts";
 
 /** Goes through varints and fields; the bytes are valid. */
 export class ProtoCursor {
@@ -134,8 +134,14 @@ export function eachOf(
   }
 }
 
-export function textsOf(b: Buffer, start: number, end: number, path: readonly number[]): string[] {
+export function textsOf(
+  b: Buffer,
+  start: number,
+  end: number,
+  path: readonly number[],
+  decode: Decode = decodeText,
+): string[] {
   const list: string[] = [];
-  eachOf(b, start, end, path, (from, to) => list.push(decodeText(b, from, to)));
+  eachOf(b, start, end, path, (from, to) => list.push(decode(b, from, to)));
   return list;
 }

@@ -3,7 +3,7 @@ import { type Leaf, type Schema, type Struct, ZONE_SLOT } from "./fields.ts";
 import { bigIntAt, define, floatAt, intAt, MsgpackCursor, timeAt } from "./msgpack.ts";
 import { doubleAt, eachOf, lowVarintAt, ProtoCursor, textsOf, timestampAt } from "./protobuf.ts";
 import { EDITED, type RecordTable } from "./table.ts";
-import { decodeText } from "./text.ts";
+import { type Decode, decodeText } from "./text.ts";
 import { GoTime, zeroTime } from "./time.ts";
 import { UTC, type Zone, zoneNamed } from "./zone.ts";
 
@@ -84,11 +84,11 @@ export function timeOf(table: RecordTable, row: number, leaf: Leaf): GoTime {
   return new GoTime(seconds, nanos, zone);
 }
 
-export function textsAt(table: RecordTable, row: number, leaf: Leaf): string[] | null {
+export function textsAt(table: RecordTable, row: number, leaf: Leaf, decode: Decode = decodeText): string[] | null {
   const p = table.slots[row * table.stride + leaf.slot]!;
   if (p === 0) return null;
-  if (!table.protobuf) return new MsgpackCursor(table.bytes, p).strings();
-  return textsOf(table.bytes, p - 1, table.end(row), protoPath(table.schema, leaf));
+  if (!table.protobuf) return new MsgpackCursor(table.bytes, p, decode).strings();
+  return textsOf(table.bytes, p - 1, table.end(row), protoPath(table.schema, leaf), decode);
 }
 
 /** Calls `found` with the place of each item of a protobuf list of texts that is not nil. */
@@ -102,22 +102,32 @@ export function eachProtoText(
   eachOf(table.bytes, p - 1, table.end(row), protoPath(table.schema, leaf), found);
 }
 
-export function textMapOf(table: RecordTable, row: number, leaf: Leaf): { [key: string]: string } | null {
+export function textMapOf(
+  table: RecordTable,
+  row: number,
+  leaf: Leaf,
+  decode: Decode = decodeText,
+): { [key: string]: string } | null {
   const p = table.slots[row * table.stride + leaf.slot]!;
   // Protobuf records have none.
   if (p === 0) return null;
-  const cursor = new MsgpackCursor(table.bytes, p);
+  const cursor = new MsgpackCursor(table.bytes, p, decode);
   const map: { [key: string]: string } = {};
   for (let left = cursor.enter(); left > 0; left--) define(map, cursor.string(), cursor.string());
   return map;
 }
 
-export function textsMapOf(table: RecordTable, row: number, leaf: Leaf): { [key: string]: string[] | null } | null {
+export function textsMapOf(
+  table: RecordTable,
+  row: number,
+  leaf: Leaf,
+  decode: Decode = decodeText,
+): { [key: string]: string[] | null } | null {
   const p = table.slots[row * table.stride + leaf.slot]!;
   if (p === 0) return null;
   const map: { [key: string]: string[] | null } = {};
   if (!table.protobuf) {
-    const cursor = new MsgpackCursor(table.bytes, p);
+    const cursor = new MsgpackCursor(table.bytes, p, decode);
     for (let left = cursor.enter(); left > 0; left--) define(map, cursor.string(), cursor.strings());
     return map;
   }
@@ -125,29 +135,34 @@ export function textsMapOf(table: RecordTable, row: number, leaf: Leaf): { [key:
   eachOf(bytes, p - 1, table.end(row), protoPath(table.schema, leaf), (from, to) => {
     let key = "";
     eachOf(bytes, from, to, [1], (start, end) => {
-      key = decodeText(bytes, start, end);
+      key = decode(bytes, start, end);
     });
-    const list = textsOf(bytes, from, to, [2, 1]);
+    const list = textsOf(bytes, from, to, [2, 1], decode);
     define(map, key, list.length === 0 ? null : list);
   });
   return map;
 }
 
-export function errorsOf(table: RecordTable, row: number, leaf: Leaf): GraphError[] | null {
+export function errorsOf(
+  table: RecordTable,
+  row: number,
+  leaf: Leaf,
+  decode: Decode = decodeText,
+): GraphError[] | null {
   const p = table.slots[row * table.stride + leaf.slot]!;
   if (p === 0) return null;
   if (table.protobuf) {
-    const messages = textsOf(table.bytes, p - 1, table.end(row), protoPath(table.schema, leaf));
+    const messages = textsOf(table.bytes, p - 1, table.end(row), protoPath(table.schema, leaf), decode);
     return messages.map((message) => ({ message, path: null }));
   }
-  const cursor = new MsgpackCursor(table.bytes, p);
+  const cursor = new MsgpackCursor(table.bytes, p, decode);
   const list = new Array<GraphError>(cursor.enter());
   for (let i = 0; i < list.length; i++) list[i] = cursor.error();
   return list;
 }
 
-/** The value of the property: see AnalyticsRecord. */
-export function propertyOf(table: RecordTable, row: number, leaf: Leaf): unknown {
+/** The value of the property: see AnalyticsRecord. `decode`: of the texts in lists and maps. */
+export function propertyOf(table: RecordTable, row: number, leaf: Leaf, decode: Decode = decodeText): unknown {
   switch (leaf.type) {
     case "text":
       return textOf(table, row, leaf);
@@ -156,13 +171,13 @@ export function propertyOf(table: RecordTable, row: number, leaf: Leaf): unknown
     case "time":
       return timeOf(table, row, leaf);
     case "texts":
-      return textsAt(table, row, leaf);
+      return textsAt(table, row, leaf, decode);
     case "textMap":
-      return textMapOf(table, row, leaf);
+      return textMapOf(table, row, leaf, decode);
     case "textsMap":
-      return textsMapOf(table, row, leaf);
+      return textsMapOf(table, row, leaf, decode);
     case "errors":
-      return errorsOf(table, row, leaf);
+      return errorsOf(table, row, leaf, decode);
     default:
       return numberOf(table, row, leaf);
   }

@@ -3,6 +3,7 @@ import { analyticsSchema, type Leaf, leafOf, type Schema, uptimeSchema } from ".
 import { bigIntOf, numberOf, objectOf, propertyOf, textBytesOf, textOf, timeOf } from "./reader.ts";
 import type { BatchScope } from "./scope.ts";
 import type { RecordTable } from "./table.ts";
+import { decodeBytes } from "./text.ts";
 import type { Field, Part, RecordBase } from "./types.ts";
 
 /** One run of rows, as the records in it see it. */
@@ -81,6 +82,10 @@ export class RecordView implements RecordBase {
   bytes(field: Field): Uint8Array {
     const leaf = this.leaf(field);
     if (leaf.type === "text") return Uint8Array.from(textBytesOf(this.home.table, this.row, leaf));
+    if (leaf.kind === "list" || leaf.kind === "map") {
+      const value = propertyOf(this.home.table, this.row, leaf, decodeBytes);
+      return Uint8Array.from(Buffer.from(value === null ? "" : JSON.stringify(value), "latin1"));
+    }
     return new TextEncoder().encode(this.text(field));
   }
 

@@ -6,6 +6,12 @@ declare global {
   }
 }
 
+/** How bytes become text. */
+export type Decode = (b: Buffer, start: number, end: number) => string;
+
+/** A character for each byte: nothing is lost. */
+export const decodeBytes: Decode = (b, start, end) => b.latin1Slice(start, end);
+
 /**
  * Go strings are bytes: what is not UTF-8 becomes U+FFFD, one for each bad byte, as Go's encoding/json does (the WHATWG
  * decoder of `toString` makes one of several).

@@ -31,7 +31,7 @@ export interface RecordBase {
   text(field: Field): string;
   /** Numbers, 0 or 1 for booleans, milliseconds for times, 0 for the rest. */
   number(field: Field): number;
-  /** A copy of the field's bytes: a Go string need not be UTF-8. */
+  /** A copy of the field's bytes: a Go string need not be UTF-8. Of a list or map: JSON whose strings are such bytes. */
   bytes(field: Field): Uint8Array;
   /** The full JSON object under JSON names: several times the price of a few fields. */
   toObject(): { [name: string]: unknown };

@@ -1,5 +1,5 @@
 import { analyticsSchema, type FieldNode, type Leaf, type Struct } from "./fields.ts";
-import { timestampAt } from "./protobuf.ts";
+import { ProtoCursor } from "./protobuf.ts";
 import { MAX_DEPTH } from "./scan-msgpack.ts";
 import { EDITED, type RecordTable } from "./table.ts";
 
@@ -274,8 +274,14 @@ export class ProtobufScanner {
   }
 }
 
+/** What is written counts, a zero too. */
 function collect(b: Buffer, p: number, into: Map<number, bigint>): void {
-  const { seconds, nanos } = timestampAt(b, p);
-  if (seconds !== 0) into.set(8, BigInt(seconds));
-  if (nanos !== 0) into.set(16, BigInt(nanos));
+  const cursor = new ProtoCursor(b, p);
+  const size = cursor.varint();
+  for (const end = cursor.p + size; cursor.p < end; ) {
+    const tag = cursor.varint();
+    if (tag === 8) into.set(tag, cursor.bigVarint());
+    else if (tag === 16) into.set(tag, BigInt.asIntN(32, cursor.bigVarint()));
+    else cursor.skip(tag);
+  }
 }

@@ -18,7 +18,7 @@ export interface Schema {
   minLength?: number | undefined;
   pattern?: string | undefined;
   description?: string | undefined;
-  /** The variable's suffix where it is not the key in capitals without underscores; on a sink's whole schema: the default prefix of its `meta` variables. */
+  /** The variable's suffix where it is not the key in capitals without underscores; on a sink's whole schema: the default prefix of its `meta` variables where it is not the type in capitals without separators, and `_META`. */
   env?: string | undefined;
   /** A variable by its whole name, read where the one with the prefix is not set. */
   variable?: string | undefined;

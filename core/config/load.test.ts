@@ -282,6 +282,30 @@ describe("variables", () => {
     expect(timeouts.slice(1)).toEqual([{ timeout: 0.5 }, { timeout: 0.5 }]);
   });
 
+  test.each([
+    ["sql_aggregate", "SQLAGGREGATE_META"],
+    ["sql-graph-aggregate", "SQLGRAPHAGGREGATE_META"],
+    ["sql-mcp-aggregate", "SQLMCPAGGREGATE_META"],
+    ["sql-graph", "GRAPH_SQL_META"],
+    ["sql-mcp", "MCP_SQL_META"],
+  ])("the usual prefix of %s has no separators: %s", (type, prefix) => {
+    const cwd = join(folder, type);
+    mkdirSync(cwd);
+    const content = { ...quiet, pumps: { prod: { type, meta: { type: "postgres", connection_string: "file" } } } };
+    writeFileSync(join(cwd, "pump.conf"), JSON.stringify(content));
+    // With the sinks of this repository.
+    const { config, problems } = loadConfig({ env: { [`TYK_PMP_PUMPS_${prefix}_CONNECTIONSTRING`]: "variable" }, cwd });
+    expect(problems).toEqual([]);
+    expect(config.sinks).toMatchObject([{ name: "prod", config: { connection_string: "variable" } }]);
+  });
+
+  test("a prefix of meta's variables counts in capitals, as variables are named", () => {
+    const content = { ...quiet, pumps: { prod: { type: "csv", meta: { meta_env_prefix: "My_csv" } } } };
+    const { config, problems } = load(content, { MY_CSV_CSVDIR: "dir" });
+    expect(problems).toEqual([]);
+    expect(config.sinks).toMatchObject([{ config: { csv_dir: "dir" } }]);
+  });
+
   test("a later prefix of Redis wins", () => {
     const { config, problems } = load(csv, {
       TYK_PMP_ANALYTICSSTORAGECONFIG_PORT: "1",

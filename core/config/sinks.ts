@@ -91,8 +91,8 @@ function readMeta(entry: PumpEntry, { type }: ResolvedType, pumps: readonly Pump
     });
   }
   const own = `${entry.prefix}META`;
-  const usual = `TYK_PMP_PUMPS_${schema.env ?? `${entry.type.toUpperCase()}_META`}`;
-  const named = (values[ENV_PREFIX] as string | undefined) || usual;
+  const usual = `TYK_PMP_PUMPS_${schema.env ?? `${entry.type.toUpperCase().replaceAll(/[-_]/g, "")}_META`}`;
+  const named = (values[ENV_PREFIX] as string | undefined)?.toUpperCase() || usual;
   const prefix = entry.settings?.prefix ?? (entry.inVariables ? own : named);
   applyVariables(schema, `${prefix}_`, path, values, { draft, scope, variables });
   applyLegacy(entry, schema, prefix, path, values, inputs);

@@ -65,7 +65,7 @@ function settle(schema: Schema, json: Json, path: string, place: string, present
 function readKind(schema: Schema, json: Json, path: string, present: unknown, how: Decoding): unknown {
   switch (kindOf(schema)) {
     case "raw":
-      return json;
+      return repeated(present as Json | undefined, json);
     case "any":
       return toPlain(json, (text) =>
         isReference(text) ? how.draft.resolve(text, path, how.place(json.at, path), how.scope) : text,
@@ -104,6 +104,12 @@ function readKind(schema: Schema, json: Json, path: string, present: unknown, ho
       }
       return undefined;
   }
+}
+
+/** An object that is read at a later stage and stands there twice: there, too, its members add up. */
+function repeated(earlier: Json | undefined, json: Json): Json {
+  if (earlier?.kind !== "object" || json.kind !== "object") return json;
+  return { ...json, members: [...earlier.members, ...json.members] };
 }
 
 function wholeNumber(json: Extract<Json, { kind: "number" }>, loose: boolean): number | undefined {

@@ -53,6 +53,15 @@ describe("files", () => {
     expect(load(`\uFEFF${JSON.stringify(csv)}`).problems).toEqual([]);
   });
 
+  test("a repeated object adds up, also where its schema is known only later", () => {
+    const { config, problems } = load(`{
+      "pumps": {"out": {"type": "stdout", "meta": {"format": "json", "log_field_name": "a"}, "Meta": {"log_field_name": "b"}}},
+      "dont_purge_uptime_data": true, "kv": {"stores": {"s": {"type": "inline", "config": {}, "config": {"data": {}}}}}
+    }`);
+    expect(problems).toEqual([]);
+    expect(config.sinks).toMatchObject([{ config: { format: "json", log_field_name: "b" } }]);
+  });
+
   test("each problem has its line", () => {
     const { problems } = load('{\n  "pumps": {"csv": {}},\n  "purge_delya": 1,\n  "max_record_size": "4"\n}');
     expect(problems.map(({ place }) => place)).toEqual(

@@ -222,6 +222,15 @@ describe("Sluice's own settings", () => {
     expect(config).toMatchObject({ stopMs: 5000, sinks: [{ actors: 2, heapMb: 64 }] });
   });
 
+  test("no time is longer than a timer can be, which would fire at once", () => {
+    for (const content of [{ stop: "1000h" }, { delivery: { poll: "1000h" } }, { otlp: { interval: "1000h" } }]) {
+      const { problems } = load({ ...csv, sluice: content });
+      expect(problems).toMatchObject([{ severity: "error", code: "SLUICE_CONFIG_BAD_VALUE" }]);
+    }
+    const { config, problems } = load({ ...csv, analytics_storage_config: { timeout: 3_000_000 } });
+    expect({ problems, log: config.log }).toMatchObject({ problems: [], log: { timeoutMs: 2 ** 31 - 1 } });
+  });
+
   test("a mistake in them stops the start", () => {
     expect(stopsTheStart(load({ ...csv, sluice: { stop: "soon" } }).problems)).toBe(true);
     expect(stopsTheStart(load(csv, { SLUICE_LOG_ENGINE: "tape" }).problems)).toBe(true);

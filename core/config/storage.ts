@@ -8,6 +8,8 @@ const PATH = "analytics_storage_config";
 const LOCAL = "127.0.0.1";
 const REDIS_PORT = 6379;
 const SENTINEL_PORT = 26379;
+/** A longer timer would fire at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 const ERROR = { severity: "error" } as const;
 const WARNING = { severity: "warning" } as const;
 
@@ -46,7 +48,7 @@ export function redisLog(storage: Storage, draft: Draft): RedisLogConfig {
     username: storage.username,
     password: storage.password,
     database: cluster ? 0 : storage.database,
-    timeoutMs: (storage.timeout > 0 ? storage.timeout : 5) * 1000,
+    timeoutMs: Math.min(storage.timeout > 0 ? storage.timeout * 1000 : 5000, LONGEST_MS),
     keyPrefix: storage.key_prefix || storage.redis_key_prefix || "analytics-",
     tls: tlsOf(storage, draft),
     iam: iamOf(storage, draft),

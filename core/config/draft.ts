@@ -58,6 +58,11 @@ export class Draft {
     return this.#unread.get(path);
   }
 
+  /** The problem of a part of the list or map at this path. */
+  whyPartUnread(path: string): Problem | undefined {
+    return [...this.#unread].find(([at]) => isBelow(at, path))?.[1];
+  }
+
   /** A text with its references to secrets replaced; undefined: one cannot be read, which is reported. */
   resolve(text: string, path: string, place: string, scope: Scope): string | undefined {
     const parts = parseReferences(text);
@@ -115,7 +120,7 @@ export class Draft {
 
   /** The references that the value at this path, or parts of it, were resolved from. */
   referenceOf(path: string): string | undefined {
-    const below = [...this.#references].filter(([at]) => at.startsWith(`${path}[`) || at.startsWith(`${path}.`));
+    const below = [...this.#references].filter(([at]) => isBelow(at, path));
     return this.#references.get(path) ?? (below.length > 0 ? below.map(([, text]) => text).join(", ") : undefined);
   }
 
@@ -137,8 +142,12 @@ export class Draft {
   }
 }
 
+function isBelow(at: string, path: string): boolean {
+  return at.startsWith(`${path}[`) || at.startsWith(`${path}.`);
+}
+
 /** In a URL, in mysql's DSN, in a list of `password=…`. */
-const PASSWORDS = [/:\/\/[^\s:/@]*:([^\s@]+)@/g, /^[^\s:/@]+:([^\s@]+)@/g, /\bpassword\s*=\s*'?([^\s;&']+)/gi];
+const PASSWORDS = [/:\/\/[^\s:/@]*:([^\s@]+)@/g, /^[^\s:/@]*:([^\s@]+)@/g, /\bpassword\s*=\s*'?([^\s;&']+)/gi];
 
 function passwordsIn(text: string): string[] {
   return PASSWORDS.flatMap((form) => [...text.matchAll(form)]).flatMap(([, password = ""]) => {

@@ -324,6 +324,31 @@ describe("variables", () => {
     expect(config.sinks).toMatchObject([{ config: { csv_dir: "dir" } }]);
   });
 
+  test("an address of IPv6, bare or in brackets", () => {
+    for (const storage of [{ host: "[::1]", port: 7 }, { host: "::1", port: 7 }, { hosts: { "[::1]": "7" } }]) {
+      const { config, problems } = load({ ...csv, analytics_storage_config: storage });
+      expect(problems).toEqual([]);
+      expect(config.log).toMatchObject({ nodes: [{ host: "::1", port: 7 }] });
+    }
+  });
+
+  test("a password in an address is none the less secret", () => {
+    for (const address of ["u:hunter22@h:1", ":hunter22@h:1", "hunter22@h:1"]) {
+      const loaded = load({ ...csv, analytics_storage_config: { addrs: [address] } });
+      expect(stopsTheStart(loaded.problems)).toBe(true);
+      expect(JSON.stringify(loaded.problems)).not.toContain("hunter22");
+      expect(loaded.hidden).toContain(address);
+    }
+  });
+
+  test("settings of Redis that cannot be read do not lead to another Redis", () => {
+    for (const storage of [[], "redis:6379", { addrs: [6379] }, { hosts: { redis: true } }]) {
+      expect(stopsTheStart(load({ ...csv, analytics_storage_config: storage }).problems)).toBe(true);
+    }
+    const named = { analytics_storage_config: { addrs: [6379], host: "h", port: 1 } };
+    expect(stopsTheStart(load({ ...csv, ...named }).problems)).toBe(false);
+  });
+
   test("a later prefix of Redis wins", () => {
     const { config, problems } = load(csv, {
       TYK_PMP_ANALYTICSSTORAGECONFIG_PORT: "1",

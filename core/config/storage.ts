@@ -2,6 +2,7 @@ import { accessSync, constants } from "node:fs";
 import type { Address, RedisLogConfig, TlsConfig, TlsVersion } from "./config.ts";
 import type { Draft } from "./draft.ts";
 import { iamOf } from "./iam.ts";
+import type { Problem } from "./problem.ts";
 import type { Storage } from "./schema.ts";
 
 const PATH = "analytics_storage_config";
@@ -59,9 +60,8 @@ export function redisLog(storage: Storage, draft: Draft): RedisLogConfig {
 function addresses(storage: Storage, draft: Draft): Address[] {
   const several = storage.master_name !== "" || storage.enable_cluster;
   const port = storage.master_name !== "" ? SENTINEL_PORT : REDIS_PORT;
-  const hosts = Object.entries(storage.hosts).map(
-    ([host, port]) => `${host.includes(":") ? `[${host}]` : host}:${port}`,
-  );
+  const hosts = Object.entries(storage.hosts).map(([host, port]) => `${bracketed(host)}:${port}`);
+  for (const text of [storage.host, ...storage.addrs, ...hosts]) if (text.includes("@")) draft.hide(text);
   for (const [key, all] of [
     ["addrs", storage.addrs],
     ["hosts", hosts],
@@ -70,8 +70,9 @@ function addresses(storage: Storage, draft: Draft): Address[] {
     if (!several) onlyFirst(key, all, draft);
     return (several ? all : all.slice(0, 1)).map((text) => splitAddress(text) ?? badAddress(key, text, port, draft));
   }
-  if (storage.port !== 0) return [{ host: storage.host || LOCAL, port: storage.port }];
+  if (storage.port !== 0) return [{ host: withoutBrackets(storage.host) || LOCAL, port: storage.port }];
   // Nothing names a node. That is fine where nothing meant to.
+  refuse(draft.whyUnread(PATH));
   refuseUnread(["addrs", "hosts", "host", "port"], draft);
   if (storage.host !== "" && !draft.whyUnread(`${PATH}.port`)) {
     draft.report("SLUICE_CONFIG_AMBIGUOUS", WARNING, {
@@ -148,9 +149,18 @@ function tlsVersion(key: string, text: string, otherwise: TlsVersion, draft: Dra
   return otherwise;
 }
 
+/** As the host of a URL. */
+function bracketed(host: string): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+}
+
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1");
+}
+
 /** `host:port`, `:port`, `[v6]:port`. */
 function splitAddress(text: string): Address | undefined {
-  const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text.trim());
+  const match = /^(?:\[([^\]@]*)\]|([^:@]*)):(\d{1,5})$/.exec(text.trim());
   const port = Number(match?.[3]);
   if (!match || port < 1 || port > 65535) return undefined;
   return { host: (match[1] ?? match[2]) || LOCAL, port };
@@ -160,7 +170,7 @@ function badAddress(key: string, text: string, port: number, draft: Draft): Addr
   draft.report("SLUICE_CONFIG_BAD_VALUE", ERROR, {
     path: `${PATH}.${key}`,
     message: `${PATH}.${key} must name a node as "host:port", but has ${JSON.stringify(text)}.`,
-    mend: "Correct it.",
+    mend: text.includes("@") ? "Write who signs in under `username` and `password`." : "Correct it.",
   });
   return { host: LOCAL, port };
 }
@@ -177,7 +187,10 @@ function onlyFirst(key: string, all: readonly string[], draft: Draft): void {
 /** A value that somebody wrote and that cannot be read would silently change where data comes from. */
 function refuseUnread(keys: readonly string[], draft: Draft): void {
   for (const key of keys) {
-    const problem = draft.whyUnread(`${PATH}.${key}`);
-    if (problem) Object.assign(problem, { severity: "error", mend: "Correct it." });
+    refuse(draft.whyUnread(`${PATH}.${key}`) ?? draft.whyPartUnread(`${PATH}.${key}`));
   }
+}
+
+function refuse(problem: Problem | undefined): void {
+  if (problem) Object.assign(problem, { severity: "error", mend: "Correct it." });
 }

@@ -1,6 +1,6 @@
 import type { Draft, Scope, Values } from "./draft.ts";
 import { choices, expected, kindOf, mapItem, outOfBounds, type Schema } from "./fields.ts";
-import { type Json, type ObjectJson, type Position, toPlain } from "./json.ts";
+import { type Json, type ObjectJson, type Position, toPlain, toText } from "./json.ts";
 import { nearest } from "./nearest.ts";
 import { parseDuration } from "./scalars.ts";
 import { isReference } from "./secrets/reference.ts";
@@ -203,7 +203,7 @@ function shown(schema: Schema, json: Json): string {
   if (json.kind === "object") return "an object";
   if (json.kind === "array") return "a list";
   if (schema.secret || kindOf(schema) === "raw" || kindOf(schema) === "object") return `a ${json.kind}`;
-  const text = JSON.stringify(toPlain(json));
+  const text = toText(json);
   return text.length > 60 ? `a ${json.kind} of ${text.length} characters` : text;
 }
 

@@ -74,6 +74,20 @@ function stringOf(node: Extract<ValueNode, { type: "String" }>, text: string): s
   return node.value;
 }
 
+/** As compact JSON, with all digits of its numbers. */
+export function toText(json: Json): string {
+  switch (json.kind) {
+    case "object":
+      return `{${json.members.map(({ key, value }) => `${JSON.stringify(key)}:${toText(value)}`).join()}}`;
+    case "array":
+      return `[${json.items.map(toText).join()}]`;
+    case "number":
+      return json.text;
+    default:
+      return JSON.stringify(json.kind === "null" ? null : json.value);
+  }
+}
+
 /** As plain data; of repeated keys the last counts, and `text` changes strings. Objects have no prototype, so any key is safe. */
 export function toPlain(json: Json, text: (value: string) => unknown = (value) => value): unknown {
   switch (json.kind) {

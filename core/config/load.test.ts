@@ -62,6 +62,11 @@ describe("files", () => {
     expect(config.sinks).toMatchObject([{ config: { format: "json", log_field_name: "b" } }]);
   });
 
+  test("a number is shown as it is written", () => {
+    const { problems } = load('{"dont_purge_uptime_data": true, "pumps": {"csv": {}}, "max_record_size": 1e3}');
+    expect(problems).toMatchObject([{ message: "The value must be a whole number, but is 1e3." }]);
+  });
+
   test("each problem has its line", () => {
     const { problems } = load('{\n  "pumps": {"csv": {}},\n  "purge_delya": 1,\n  "max_record_size": "4"\n}');
     expect(problems.map(({ place }) => place)).toEqual(

@@ -1,5 +1,5 @@
 import type { Json } from "../json.ts";
-import { parseJson, toPlain } from "../json.ts";
+import { parseJson, toText } from "../json.ts";
 
 /**
  * References to secret stores, as Tyk's library writes them: `kv://store/path#pointer` as a whole text, or
@@ -68,6 +68,5 @@ export function readPointer(secret: string, pointer: string): string | undefined
     else return undefined;
   }
   if (at === undefined || "fault" in at) return undefined;
-  if (at.kind === "string") return at.value;
-  return at.kind === "number" ? at.text : JSON.stringify(toPlain(at));
+  return at.kind === "string" ? at.value : toText(at);
 }

@@ -79,7 +79,7 @@ describe("references", () => {
     ["o/~0", "2"],
     ["l/1", "b"],
     ["l", '["a","b"]'],
-    ["", '{"a":"text","n":1.5,"t":true,"z":null,"o":{"x/y":1,"~":2},"l":["a","b"]}'],
+    ["", '{"a":"text","n":1.50,"t":true,"z":null,"o":{"x/y":1,"~":2},"l":["a","b"]}'],
   ])("pointer %s", (pointer, value) => {
     const secret = '{"a":"text","n":1.50,"t":true,"z":null,"o":{"x/y":1,"~":2},"l":["a","b"]}';
     expect(readPointer(secret, pointer)).toBe(value);

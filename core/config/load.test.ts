@@ -329,6 +329,15 @@ describe("variables", () => {
     expect(config.sinks).toMatchObject([{ config: { csv_dir: "dir" } }]);
   });
 
+  test("a map in a variable: texts may have colons, and nothing is left out in silence", () => {
+    const headers = (text: string) => {
+      const { config, problems } = load(csv, { SLUICE_OTLP_ENDPOINT: "http://h", SLUICE_OTLP_HEADERS: text });
+      return stopsTheStart(problems) ? null : config.otlp?.headers;
+    };
+    expect(headers("a:Bearer x:y, b:http://c")).toEqual({ a: "Bearer x:y", b: "http://c" });
+    expect(headers("a:1,b=2")).toBeNull();
+  });
+
   test("an address of IPv6, bare or in brackets", () => {
     for (const storage of [{ host: "[::1]", port: 7 }, { host: "::1", port: 7 }, { hosts: { "[::1]": "7" } }]) {
       const { config, problems } = load({ ...csv, analytics_storage_config: storage });

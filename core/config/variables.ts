@@ -171,15 +171,20 @@ function splitList(
   return values.includes(undefined) ? undefined : values;
 }
 
-/** `key:value, key:value`, split at the first colon. Items without one are left out, what follows a second one is dropped. */
+/**
+ * `key:value, key:value`, split at the first colon. Of hosts and ports items without a colon are left out, and what follows
+ * a second one is dropped, as in Tyk Pump.
+ */
 function splitMap(schema: Schema, text: string, name: string, path: string, how: VariableReading): Values | undefined {
   const map: Values = Object.create(null);
   if (text.trim() === "") return map;
   const item = inherit(schema, mapItem(schema)!);
+  const ports = kindOf(item) !== "string";
   for (const part of text.split(",")) {
-    const [key, value] = part.trim().split(":");
-    if (value === undefined) continue;
-    const read = parseText(item, value, name, path, how);
+    const [key, ...values] = part.trim().split(":");
+    if (values.length === 0 && ports) continue;
+    if (ports) values.length = 1;
+    const read = values.length === 0 ? undefined : parseText(item, values.join(":"), name, path, how);
     if (read === undefined) return undefined;
     map[key!] = read;
   }

@@ -35,6 +35,19 @@ function texts({ slab }: RangeRequest, { at, fitted }: RangeResult): string[] {
 
 const numbers = (from: number, count: number) => Array.from({ length: count }, (_, i) => `record ${from + i}`);
 
+test("a password that the server does not ask for is no obstacle", async () => {
+  const credential = { username: "", password: "not asked for" };
+  const address = { host: redis.host, port: redis.port };
+  const session = () => ({ address, tls: undefined, credential });
+  const own = openBulkReader({ where: () => "here", session, database: 0, timeoutMs: 5000 });
+  const one = request(0, 2);
+  try {
+    expect(texts(one, await own.range(one))).toEqual(numbers(0, 2));
+  } finally {
+    own.close();
+  }
+});
+
 /** What the answers are, and how often the server was asked. */
 async function asked(requests: readonly RangeRequest[]) {
   const calls = async () => {

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import type { Address } from "../config/config.ts";
 import type { Credential } from "./credentials.ts";
-import { LogError, replyError, unavailable } from "./errors.ts";
+import { LogError, NEEDS_NO_PASSWORD, replyError, unavailable } from "./errors.ts";
 import { encodeCommand, outOfStep, RangeReply } from "./resp.ts";
 import { tlsError } from "./tls.ts";
 
@@ -288,9 +288,12 @@ class Reader implements BulkReader {
   #settle(): void {
     const [pending] = this.#pending as [Pending];
     const { reply, asked } = pending.parts[0]!;
-    if (reply.line?.startsWith("-")) {
+    const refusal = reply.line?.startsWith("-") ? reply.line.slice(1) : undefined;
+    // The control connection signs in all the same, and so does Tyk Pump.
+    const isRefused = refusal !== undefined && !(asked === null && NEEDS_NO_PASSWORD.test(refusal));
+    if (isRefused) {
       const about = asked === null ? this.#where : asked.request.key;
-      const refused = replyError(reply.line.slice(1), asked === null ? "the handshake" : "LRANGE", about);
+      const refused = replyError(refusal, asked === null ? "the handshake" : "LRANGE", about);
       if (asked === null) throw refused;
       this.#failures = 0;
       this.#pending.shift();

@@ -28,6 +28,9 @@ export function isLogError(error: unknown, code: LogErrorCode): error is LogErro
   return error instanceof LogError && error.code === code;
 }
 
+/** What a server without a password answers to one. */
+export const NEEDS_NO_PASSWORD = /without any password configured|AUTH.*no password is set/;
+
 /** Redis' first word, or the word within a script's error -> what is wrong and what mends it. */
 const REPLIES: readonly [word: RegExp, code: LogErrorCode, mend: string][] = [
   [/\bNOSCRIPT\b/, LOG_ERROR_CODES.unavailable, "Redis lost its scripts; they are loaded again with the next try."],
@@ -38,10 +41,11 @@ const REPLIES: readonly [word: RegExp, code: LogErrorCode, mend: string][] = [
     "A key holds something else than Sluice's data; rename or delete it. Other lists go on.",
   ],
   [
-    /\b(NOAUTH|WRONGPASS|NOPROTO)\b|invalid password|without any password configured|AUTH.*no password is set/,
+    /\b(NOAUTH|WRONGPASS|NOPROTO)\b|invalid password/,
     LOG_ERROR_CODES.auth,
     "Check the username and the password of the Redis connection.",
   ],
+  [NEEDS_NO_PASSWORD, LOG_ERROR_CODES.auth, "Remove the password of the Redis connection."],
   [
     /\bNOPERM\b|executing the script can't run/,
     LOG_ERROR_CODES.refused,

@@ -346,6 +346,11 @@ describe("variables", () => {
     }
   });
 
+  test("a user without a password is said to have no effect, as in Tyk Pump", () => {
+    const { problems } = load({ ...csv, analytics_storage_config: { port: 7, username: "u" } });
+    expect(problems).toMatchObject([{ severity: "warning", code: "SLUICE_CONFIG_NO_EFFECT" }]);
+  });
+
   test("a password in an address is none the less secret", () => {
     for (const address of ["u:hunter22@h:1", ":hunter22@h:1", "hunter22@h:1"]) {
       const loaded = load({ ...csv, analytics_storage_config: { addrs: [address] } });

@@ -32,6 +32,13 @@ export function redisLog(storage: Storage, draft: Draft): RedisLogConfig {
       mend: "Write the seconds, or leave it out.",
     });
   }
+  if (storage.username !== "" && storage.password === "" && !storage.iam_auth.enabled) {
+    draft.report("SLUICE_CONFIG_NO_EFFECT", WARNING, {
+      path: `${PATH}.username`,
+      message: `${PATH}.username has no effect without a password: nobody signs in.`,
+      mend: `Set ${PATH}.password.`,
+    });
+  }
   const sentinel = storage.master_name !== "";
   const cluster = storage.enable_cluster && !sentinel;
   if (cluster && storage.database !== 0) {

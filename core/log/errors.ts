@@ -58,6 +58,7 @@ const REPLIES: readonly [word: RegExp, code: LogErrorCode, mend: string][] = [
     LOG_ERROR_CODES.refused,
     "Redis refuses writes until its persistence or its replicas work again.",
   ],
+  [/DB index is out of range/, LOG_ERROR_CODES.refused, "Correct the database number, or raise Redis' `databases`."],
   [
     /unknown (sub)?command/i,
     LOG_ERROR_CODES.refused,

@@ -127,8 +127,11 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     const { redis: mine, failure } = openClient({
       ...address,
       ...(tls && { tls }),
-      ...(credential.username !== "" && { username: credential.username }),
-      ...(credential.password !== "" && { password: credential.password }),
+      // As for the bulk connection, and in Tyk Pump: nobody signs in without a password.
+      ...(credential.password !== "" && {
+        password: credential.password,
+        ...(credential.username !== "" && { username: credential.username }),
+      }),
       db: config.database,
       // A resent claim would move the new live list over the old chunk.
       autoResendUnfulfilledCommands: false,
@@ -150,6 +153,9 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     });
     try {
       await mine.connect();
+      // A refused SELECT ends the connection, and is no error of connecting.
+      const refused = failure();
+      if (refused) throw refused;
       session = { address, tls, credential };
       epoch++;
       await settle(mine);

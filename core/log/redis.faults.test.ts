@@ -314,6 +314,21 @@ describe("delivery log on Redis under faults", () => {
     await expect(openLog(allowed)).rejects.toMatchObject({ code: LOG_ERROR_CODES.refused });
   });
 
+  test("a database number that there is not is named at once", async () => {
+    const error = await openLog({ database: 99 }).catch((error: unknown) => error);
+    expect(error).toMatchObject({
+      code: LOG_ERROR_CODES.refused,
+      message: expect.stringContaining("DB index is out of range"),
+    });
+  });
+
+  test("a user without a password does not sign in", async () => {
+    const { list } = await openLog({ username: "nobody" });
+    const texts = await push(2);
+    await claimAll(list);
+    expect(await deliverAll(list, "a", 2)).toEqual(texts);
+  });
+
   test("password and database number, on both connections", async () => {
     const server = await startRedis({ password: "s3cret" });
     const log = openRedisLog(config({ nodes: [server], password: "s3cret", database: 3 }), { lists: LISTS });

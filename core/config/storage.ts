@@ -35,7 +35,7 @@ export function redisLog(storage: Storage, draft: Draft): RedisLogConfig {
   if (storage.username !== "" && storage.password === "" && !storage.iam_auth.enabled) {
     draft.report("SLUICE_CONFIG_NO_EFFECT", WARNING, {
       path: `${PATH}.username`,
-      message: `${PATH}.username has no effect without a password: nobody signs in.`,
+      message: `${PATH}.username has no effect: there is no password to sign in with.`,
       mend: `Set ${PATH}.password.`,
     });
   }

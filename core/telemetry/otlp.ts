@@ -31,7 +31,7 @@ export interface OtlpParts {
 export function startOtlp({ config, status, version, logger }: OtlpParts): Otlp {
   const { endpoint, headers, intervalMs, traceEvery } = config;
   // The SDK has one log for the whole process.
-  const say = (message: string) => logger.warn(`OpenTelemetry: ${message}`);
+  const say = (message: string) => logger.warn(`OpenTelemetry: ${sentenceOf(message)}`);
   diag.setLogger({ error: say, warn: say, info() {}, debug() {}, verbose() {} }, DiagLogLevel.WARN);
   const resource = resourceFromAttributes({ "service.name": "sluice", "service.version": version });
   const to = (path: string) => ({ url: `${endpoint}/v1/${path}`, headers, timeoutMillis: EXPORT_MS });
@@ -80,6 +80,16 @@ export function startOtlp({ config, status, version, logger }: OtlpParts): Otlp 
       diag.disable();
     },
   };
+}
+
+/** Of an error the SDK says all properties, its stack among them, as JSON. */
+function sentenceOf(text: string): string {
+  try {
+    const { message } = JSON.parse(text);
+    return typeof message === "string" ? message : text;
+  } catch {
+    return text;
+  }
 }
 
 function attributesOf({ sink, list, chunk, from, to, bytes, rejected }: Delivery): Attributes {

@@ -336,6 +336,7 @@ describe("variables", () => {
     };
     expect(headers("a:Bearer x:y, b:http://c")).toEqual({ a: "Bearer x:y", b: "http://c" });
     expect(headers("a:1,b=2")).toBeNull();
+    expect(headers('{"a": "1"')).toBeNull();
   });
 
   test("an address of IPv6, bare or in brackets", () => {

@@ -178,6 +178,8 @@ function splitList(
 function splitMap(schema: Schema, text: string, name: string, path: string, how: VariableReading): Values | undefined {
   const map: Values = Object.create(null);
   if (text.trim() === "") return map;
+  // JSON that has been looked at.
+  if (text.trimStart().startsWith("{")) return undefined;
   const item = inherit(schema, mapItem(schema)!);
   const ports = kindOf(item) !== "string";
   for (const part of text.split(",")) {

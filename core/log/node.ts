@@ -72,7 +72,12 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
       };
     });
 
-  const away = () => (lastError instanceof LogError ? lastError : unavailable(where(), lastError));
+  const away = () => (lastError instanceof LogError ? lastError : unavailable(where(), noAnswer(lastError)));
+  /** A port without TLS says nothing at all. */
+  const noAnswer = (error: unknown): unknown => {
+    const isSilence = error === undefined || (error as Error).message.includes("ETIMEDOUT");
+    return config.tls && isSilence ? new Error("no answer; does the port speak TLS?") : error;
+  };
 
   const enqueue = (queued: Queued) => {
     if (queue.push(queued) === 1) setImmediate(flush);
@@ -174,7 +179,7 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     if (error instanceof LogError) return error;
     const { name, message } = error as Error;
     if (name === "ReplyError") return replyError(message, "the handshake", where());
-    return tlsError(where(), error) ?? unavailable(where(), new Error(message));
+    return tlsError(where(), error) ?? unavailable(where(), noAnswer(new Error(message)));
   };
 
   /** Connected; now wait until the data is loaded, and read the clock. */

@@ -40,6 +40,7 @@ export function decodeObject(schema: Schema, json: ObjectJson, path: string, int
 /** The value of a node, or undefined where it is null or unusable (then reported). */
 export function decode(schema: Schema, json: Json, path: string, present: unknown, how: Decoding): unknown {
   if (json.kind === "null") return undefined;
+  if (json.kind === "string") how.draft.hideWithin(json.value);
   const place = how.place(json.at, path);
   if (json.kind !== "string" || kindOf(schema) === "raw" || !isReference(json.value)) {
     return settle(schema, json, path, place, present, how);

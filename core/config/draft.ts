@@ -110,7 +110,12 @@ export class Draft {
     if (typeof value !== "string" || value.trim() === "") return;
     this.hidden.add(value);
     // Drivers name parts of a connection string.
-    for (const password of passwordsIn(value)) this.hidden.add(password);
+    this.hideWithin(value);
+  }
+
+  /** The same for what looks like a password within a text that is no secret, such as an address. */
+  hideWithin(text: string): void {
+    for (const password of passwordsIn(text)) this.hidden.add(password);
   }
 
   /** The value at this path came from these references. */

@@ -361,6 +361,17 @@ describe("variables", () => {
     }
   });
 
+  test("nor is a password shown that stands where none is meant", () => {
+    const address = "u:hunter22@h:1";
+    const { problems, hidden } = load(
+      { ...csv, analytics_storage_config: { port: address }, sluice: { otlp: { endpoint: address } } },
+      { TYK_PMP_REDIS_PORT: address },
+    );
+    expect(problems).toHaveLength(3);
+    expect(hidden).toEqual(["hunter22"]);
+    expect(JSON.stringify(problems)).not.toContain("hunter22");
+  });
+
   test("settings of Redis that cannot be read do not lead to another Redis", () => {
     for (const storage of [[], "redis:6379", { addrs: [6379] }, { hosts: { redis: true } }]) {
       expect(stopsTheStart(load({ ...csv, analytics_storage_config: storage }).problems)).toBe(true);

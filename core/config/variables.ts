@@ -85,6 +85,7 @@ export function applyVariables(schema: Schema, prefix: string, path: string, int
     const set = [name, field.variable].find((one) => one !== undefined && how.variables.read(one) !== undefined);
     if (set === undefined) continue;
     const text = how.variables.read(set)!;
+    how.draft.hideWithin(text);
     const value = readText(field, text, set, at, here);
     if (value === undefined) continue;
     into[key] = value;

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Wire } from "@sluice/sdk";
 import { fitting } from "./bulk-reader.ts";
 import type { Connection, Reply } from "./connection.ts";
-import { LogError, unavailable } from "./errors.ts";
+import { unavailable } from "./errors.ts";
 import { type GatewayList, keysOf, kindOf, type ListKeys } from "./keys.ts";
 import type {
   ChunkRef,
@@ -113,6 +113,18 @@ export class RedisList implements HomeList {
   }
 
   async claim(): Promise<{ claimed: number; left: number }> {
+    const { connection } = this.#options;
+    try {
+      return await this.#claim();
+    } catch (error) {
+      // While a slot moves no claim works, as the block is on neither node; nor does one where a key of ours is another's, or a
+      // command is refused. What touches the list alone does: the gateway's expiry must not strike meanwhile.
+      await connection.send("PERSIST", [this.keys.live], this.name).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #claim(): Promise<{ claimed: number; left: number }> {
     const { connection, chunkRecords, chunkBytes } = this.#options;
     if (!(await this.ensure())) return { claimed: 0, left: 0 };
     if (this.#mean === 0) {
@@ -125,18 +137,9 @@ export class RedisList implements HomeList {
     // A fresh id each time: were one used twice, the second claim would move the new live list over the first block.
     const id = randomBytes(12).toString("base64url");
     const keys = [this.keys.live, this.keys.log, this.keys.block(id)];
-    try {
-      const reply = await connection.run(CLAIM, keys, [n, id, this.claimMode, BLOCK_CHUNKS], this.name);
-      const [claimed, left] = reply as [number, number];
-      return { claimed, left };
-    } catch (error) {
-      // While a slot moves no claim works, as the block is on neither node. What touches one key does: the gateway's expiry
-      // must not strike meanwhile.
-      if (error instanceof LogError && /\bTRYAGAIN\b/.test(error.message)) {
-        await connection.send("PERSIST", [this.keys.live], this.name);
-      }
-      throw error;
-    }
+    const reply = await connection.run(CLAIM, keys, [n, id, this.claimMode, BLOCK_CHUNKS], this.name);
+    const [claimed, left] = reply as [number, number];
+    return { claimed, left };
   }
 
   async take(requests: readonly { sink: string; chunks: number }[]): Promise<ChunkRef[][]> {

@@ -314,6 +314,15 @@ describe("delivery log on Redis under faults", () => {
     await expect(openLog(allowed)).rejects.toMatchObject({ code: LOG_ERROR_CODES.refused });
   });
 
+  test("a list that cannot be claimed does not expire, also where its groups were never made", async () => {
+    await redis.client.set(KEYS.log, "mine");
+    const { list } = await openLog();
+    await push(3);
+    await redis.client.expire(NAME, 60);
+    await expect(list.claim()).rejects.toMatchObject({ code: LOG_ERROR_CODES.wrongType });
+    expect(await redis.client.ttl(NAME)).toBe(-1);
+  });
+
   test("a database number that there is not is named at once", async () => {
     const error = await openLog({ database: 99 }).catch((error: unknown) => error);
     expect(error).toMatchObject({

@@ -66,7 +66,13 @@ export function readPumps(
     if (byVariables) applyVariables(Pump, prefix, path, values, { draft, scope, variables });
     const pump = complete(Pump, values, true) as Pump;
     const type = typeOf(name, fileType, pump.type, byVariables && known.has(name), path, draft);
-    if (type === "" && json === undefined) continue;
+    if (type === "" && json === undefined) {
+      // Where only `meta` has variables they may be those of a type.
+      if (Object.keys(values).length === 0) continue;
+      reportNoType(name, variables.names(prefix)[0]!, draft);
+      variables.takeUnread(prefix);
+      continue;
+    }
     entries.push({
       name,
       path,
@@ -89,17 +95,21 @@ export function reportTypeless(pumps: readonly PumpEntry[], variables: Variables
     const prefix = `${PREFIX}${name.toUpperCase()}_`;
     if (pumps.some((pump) => pump.name === name)) continue;
     const [unread] = variables.takeUnread(prefix);
-    if (unread === undefined) continue;
-    draft.report(
-      "SLUICE_CONFIG_UNKNOWN_TYPE",
-      { severity: "warning" },
-      {
-        place: unread,
-        message: `Neither the name ${name.toUpperCase()} nor a variable ${prefix}TYPE says which sink this is.`,
-        mend: `Set ${prefix}TYPE.`,
-      },
-    );
+    if (unread !== undefined) reportNoType(name, unread, draft);
   }
+}
+
+function reportNoType(name: string, place: string, draft: Draft): void {
+  const upper = name.toUpperCase();
+  draft.report(
+    "SLUICE_CONFIG_UNKNOWN_TYPE",
+    { severity: "warning" },
+    {
+      place,
+      message: `Neither the name ${upper} nor a variable ${PREFIX}${upper}_TYPE says which sink this is.`,
+      mend: `Set ${PREFIX}${upper}_TYPE.`,
+    },
+  );
 }
 
 function typeOf(

@@ -329,6 +329,31 @@ describe("variables", () => {
     expect(config.sinks).toMatchObject([{ config: { csv_dir: "dir" } }]);
   });
 
+  test("a sink of variables whose type is empty is told of", () => {
+    for (const more of [{}, { TYK_PMP_PUMPS_FOO_META_CSVDIR: "x" }]) {
+      const { config, problems } = load(csv, { TYK_PMP_PUMPS_FOO_TYPE: "", ...more });
+      expect(config.sinks).toHaveLength(1);
+      expect(problems).toMatchObject([{ code: "SLUICE_CONFIG_UNKNOWN_TYPE", place: "TYK_PMP_PUMPS_FOO_TYPE" }]);
+    }
+  });
+
+  test("objects in a variable are JSON, or an error", () => {
+    const cwd = join(folder, "objects");
+    mkdirSync(cwd);
+    writeFileSync(join(cwd, "pump.conf"), JSON.stringify({ ...quiet, pumps: { prometheus: {} } }));
+    // With the sinks of this repository.
+    const metrics = (text: string) => {
+      const env = {
+        TYK_PMP_PUMPS_PROMETHEUS_META_ADDR: ":1",
+        TYK_PMP_PUMPS_PROMETHEUS_META_CUSTOMMETRICS: text,
+      };
+      return (loadConfig({ env, cwd }).config.sinks[0]?.config as { custom_metrics?: unknown })?.custom_metrics;
+    };
+    expect(metrics('[{"name": "a"}]')).toEqual([{ name: "a" }]);
+    expect(metrics('[{"name": "a"')).toBeUndefined();
+    expect(metrics("a, b")).toBeUndefined();
+  });
+
   test("a map in a variable: texts may have colons, and nothing is left out in silence", () => {
     const headers = (text: string) => {
       const { config, problems } = load(csv, { SLUICE_OTLP_ENDPOINT: "http://h", SLUICE_OTLP_HEADERS: text });

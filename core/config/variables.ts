@@ -139,7 +139,8 @@ function parseText(schema: Schema, text: string, name: string, path: string, how
     }
     default: {
       const json = parseJson(text);
-      return "fault" in json ? text : decode(schema, json, path, undefined, decoding(name, how));
+      if ("fault" in json) return kindOf(schema) === "any" ? text : undefined;
+      return decode(schema, json, path, undefined, decoding(name, how));
     }
   }
 }

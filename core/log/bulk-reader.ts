@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import type { Address } from "../config/config.ts";
-import type { Credential } from "./credentials.ts";
+import { type Credential, handshakeOf, signInWith } from "./credentials.ts";
 import { LogError, NEEDS_NO_PASSWORD, replyError, unavailable } from "./errors.ts";
 import { encodeCommand, outOfStep, RangeReply } from "./resp.ts";
 import { tlsError } from "./tls.ts";
@@ -199,8 +199,7 @@ class Reader implements BulkReader {
       this.reset("the control connection is away");
       return;
     }
-    const handshake = signInWith(session.credential);
-    if (database !== 0) handshake.push(["SELECT", String(database)]);
+    const handshake = handshakeOf(session.credential, database);
     // All in one write: a refused handshake fails what follows it as well.
     this.#pending.unshift(...handshake.map(greeting));
     this.#target = null;
@@ -334,9 +333,4 @@ class Reader implements BulkReader {
 /** A command whose answer says nothing; its refusal fails the connection. */
 function greeting(args: string[]): Pending {
   return { args, parts: [{ reply: new RangeReply(EMPTY, 1, NO_OFFSETS, 8), asked: null }], written: false };
-}
-
-function signInWith({ username, password }: Credential): string[][] {
-  if (password === "") return [];
-  return [username === "" ? ["AUTH", password] : ["AUTH", username, password]];
 }

@@ -7,6 +7,16 @@ export interface Credential {
   password: string;
 }
 
+/** What a connection begins with, all at once: who is without a password does not sign in, as in Tyk Pump. */
+export function handshakeOf(credential: Credential, database: number): string[][] {
+  return [...signInWith(credential), ...(database === 0 ? [] : [["SELECT", String(database)]])];
+}
+
+export function signInWith({ username, password }: Credential): string[][] {
+  if (password === "") return [];
+  return [username === "" ? ["AUTH", password] : ["AUTH", username, password]];
+}
+
 /** What a connection signs in with: fixed, or a token that expires. */
 export interface Credentials {
   /** For a connection that begins now. Throws LogError. */

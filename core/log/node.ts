@@ -4,8 +4,8 @@ import { formatAddress } from "./address.ts";
 import { type BulkReader, openBulkReader, type Session } from "./bulk-reader.ts";
 import { openClient } from "./client.ts";
 import { type Argument, type Connection, type Reply, type Route, runner, type Send } from "./connection.ts";
-import type { Credentials } from "./credentials.ts";
-import { isLogError, LOG_ERROR_CODES, LogError, replyError, unavailable } from "./errors.ts";
+import { type Credential, type Credentials, handshakeOf } from "./credentials.ts";
+import { isLogError, LOG_ERROR_CODES, LogError, NEEDS_NO_PASSWORD, replyError, unavailable } from "./errors.ts";
 import { tlsError, tlsOptions } from "./tls.ts";
 
 /** One Redis server: a control connection and a bulk connection beside it, made again for ever. */
@@ -87,7 +87,8 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     const batch = queue;
     queue = [];
     const current = client;
-    if (current?.status !== "ready") {
+    // Not ahead of the handshake: it might be another database.
+    if (current?.status !== "ready" || session === null) {
       for (const { reject } of batch) reject(away());
       return;
     }
@@ -132,12 +133,6 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     const { redis: mine, failure } = openClient({
       ...address,
       ...(tls && { tls }),
-      // As for the bulk connection, and in Tyk Pump: nobody signs in without a password.
-      ...(credential.password !== "" && {
-        password: credential.password,
-        ...(credential.username !== "" && { username: credential.username }),
-      }),
-      db: config.database,
       // A resent claim would move the new live list over the old chunk.
       autoResendUnfulfilledCommands: false,
       enableOfflineQueue: false,
@@ -158,9 +153,7 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     });
     try {
       await mine.connect();
-      // A refused SELECT ends the connection, and is no error of connecting.
-      const refused = failure();
-      if (refused) throw refused;
+      await greet(mine, credential);
       session = { address, tls, credential };
       epoch++;
       await settle(mine);
@@ -173,6 +166,17 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
     } finally {
       mine.disconnect();
     }
+  };
+
+  /** By hand: the client would write to the console where no password is needed. */
+  const greet = async (mine: Redis, credential: Credential) => {
+    const answers = handshakeOf(credential, config.database).map(async ([command, ...args]) => {
+      await mine.call(command!, ...args).catch((error: Error) => {
+        if (!NEEDS_NO_PASSWORD.test(error.message)) throw error;
+      });
+    });
+    const failed = (await Promise.allSettled(answers)).find(({ status }) => status === "rejected");
+    if (failed) throw (failed as PromiseRejectedResult).reason;
   };
 
   const named = (error: unknown): LogError => {

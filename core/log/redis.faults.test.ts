@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { startProxy, type TestProxy } from "../../test/support/proxy.ts";
 import { redisLogConfig, startRedis, type TestRedis } from "../../test/support/redis.ts";
 import { claimAll, readAll, records, SINKS, sleep } from "./conformance.ts";
@@ -336,6 +336,16 @@ describe("delivery log on Redis under faults", () => {
     const texts = await push(2);
     await claimAll(list);
     expect(await deliverAll(list, "a", 2)).toEqual(texts);
+  });
+
+  test("a password that is not asked for is no obstacle, and nothing is said past the log", async () => {
+    const said = vi.spyOn(console, "warn");
+    const { list } = await openLog({ password: "s3cret" });
+    const texts = await push(2);
+    await claimAll(list);
+    expect(await deliverAll(list, "a", 2)).toEqual(texts);
+    expect(said).not.toHaveBeenCalled();
+    said.mockRestore();
   });
 
   test("password and database number, on both connections", async () => {

@@ -1,5 +1,5 @@
 import type { Problem, ProblemCode } from "./problem.ts";
-import { parseReferences } from "./secrets/reference.ts";
+import { isReference, parseReferences } from "./secrets/reference.ts";
 import type { Secrets } from "./secrets/secrets.ts";
 
 /** What a wrong value does: an error of the start, of one sink, or a warning. */
@@ -110,11 +110,13 @@ export class Draft {
     if (typeof value !== "string" || value.trim() === "") return;
     this.hidden.add(value);
     // Drivers name parts of a connection string.
-    this.hideWithin(value);
+    for (const password of passwordsIn(value)) this.hidden.add(password);
   }
 
-  /** The same for what looks like a password within a text that is no secret, such as an address. */
+  /** The same for what looks like a password within a text as it is written, such as an address. */
   hideWithin(text: string): void {
+    // The name of a secret is none.
+    if (isReference(text)) return;
     for (const password of passwordsIn(text)) this.hidden.add(password);
   }
 

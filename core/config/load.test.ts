@@ -394,6 +394,8 @@ describe("variables", () => {
     );
     expect(problems).toHaveLength(3);
     expect(hidden).toEqual(["hunter22"]);
+    const reference = "postgres://u:$kv{vault:secret/db}@h";
+    expect(load(table({ connection_string: reference })).problems[0]?.message).toContain("$kv{vault:secret/db}");
     expect(JSON.stringify(problems)).not.toContain("hunter22");
   });
 

@@ -153,8 +153,12 @@ function isBelow(at: string, path: string): boolean {
   return at.startsWith(`${path}[`) || at.startsWith(`${path}.`);
 }
 
-/** In a URL, in mysql's DSN, in a list of `password=…`. */
-const PASSWORDS = [/:\/\/[^\s:/@]*:([^\s@]+)@/g, /^[^\s:/@]*:([^\s@]+)@/g, /\bpassword\s*=\s*'?([^\s;&']+)/gi];
+/** In a URL, in mysql's DSN, in a list of `password=…`. Repetitions have bounds, or a long text would take hours. */
+const PASSWORDS = [
+  /:\/\/[^\s:/@]{0,255}:([^\s@]{1,1023})@/g,
+  /^[^\s:/@]{0,255}:([^\s@]{1,1023})@/g,
+  /\bpassword\s{0,9}=\s{0,9}'?([^\s;&']+)/gi,
+];
 
 function passwordsIn(text: string): string[] {
   return PASSWORDS.flatMap((form) => [...text.matchAll(form)]).flatMap(([, password = ""]) => {

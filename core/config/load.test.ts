@@ -399,6 +399,15 @@ describe("variables", () => {
     expect(JSON.stringify(problems)).not.toContain("hunter22");
   });
 
+  test.each(["://a:", "a:", "password=", "password ", " "])(
+    "a long text of %j is looked through in no time",
+    (part) => {
+      const started = performance.now();
+      load({ ...csv, analytics_storage_config: { host: part.repeat(1e5) } });
+      expect(performance.now() - started).toBeLessThan(3000);
+    },
+  );
+
   test("settings of Redis that cannot be read do not lead to another Redis", () => {
     for (const storage of [[], "redis:6379", { addrs: [6379] }, { hosts: { redis: true } }]) {
       expect(stopsTheStart(load({ ...csv, analytics_storage_config: storage }).problems)).toBe(true);

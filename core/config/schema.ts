@@ -69,7 +69,7 @@ export const Storage = Type.Object(
     addrs: list(strings, "`host:port`: the server, or all Sentinels, or nodes of the cluster."),
     master_name: text("The addresses are those of Sentinels, and this is the name of the master that they watch."),
     sentinel_password: text("Sentinel's password.", { secret: true }),
-    username: text("ACL user."),
+    username: text("ACL user; without a password nobody signs in."),
     password: text("Password.", { secret: true }),
     database: whole("Database number; a cluster has only 0.", { minimum: 0 }),
     timeout: whole("Dial, read and write, seconds; 0: 5."),

@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { startProxy, type TestProxy } from "../../test/support/proxy.ts";
 import { redisLogConfig, startRedis, type TestRedis } from "../../test/support/redis.ts";
 import { claimAll, readAll, records, SINKS, sleep } from "./conformance.ts";
-import { LOG_ERROR_CODES } from "./errors.ts";
+import type { Send } from "./connection.ts";
+import { LOG_ERROR_CODES, unavailable } from "./errors.ts";
 import { analyticsLists, keysOf } from "./keys.ts";
 import type { DeliveryLog, ListLog, SinkEntry } from "./log.ts";
 import { openRedisLog, type RedisEngineConfig } from "./redis.ts";
@@ -501,6 +502,49 @@ describe("delivery log on Redis under faults", () => {
     expect(await list.sweep()).toBe(0);
     await deliverAll(away.lists[1]!, "its own", 1);
     expect(await list.sweep()).toBe(1);
+  });
+
+  test("a sink is forgotten or renamed in all lists: where one is away in none, and what stopped between two is gone on with", async () => {
+    /** Of what is sent to the second list's node. */
+    let away: (command: string) => boolean = () => false;
+    const intercept =
+      (send: Send): Send =>
+      (command, args, about) =>
+        about.includes("_protobuf") && away(command)
+          ? Promise.reject(unavailable("other:6379"))
+          : send(command, args, about);
+    for (const { name } of LISTS) await push(1, 0, name);
+    const { log: running } = await openLog();
+    await running.close();
+    const log = openRedisLog(config(), { lists: LISTS, intercept });
+    open.push(log);
+    await log.open([]);
+    const [, second] = LISTS;
+    const names = () =>
+      Promise.all(
+        LISTS.map(async ({ name }) => {
+          const groups = (await redis.client.xinfo("GROUPS", keysOf(name).log)) as unknown[][];
+          return groups.map(([, group]) => group).join("");
+        }),
+      );
+    const refused = (what: RegExp) => ({
+      code: LOG_ERROR_CODES.unavailable,
+      message: expect.stringMatching(new RegExp(`list ${second!.name} is out of reach, ${what.source}.*other:6379`)),
+    });
+    away = () => true;
+    await expect(log.forgetSink("a")).rejects.toMatchObject(refused(/and nothing was changed/));
+    await expect(log.renameSink("a", "c")).rejects.toMatchObject(refused(/and nothing was changed/));
+    expect(await names()).toEqual(["ab", "ab"]);
+
+    away = (command) => command === "EVALSHA";
+    await expect(log.renameSink("a", "c")).rejects.toMatchObject(refused(/and others may be changed already/));
+    away = (command) => command === "HDEL";
+    await expect(log.forgetSink("b")).rejects.toMatchObject(refused(/and others may be changed already/));
+    expect(await eventually(names, (both) => String(both) === "c,ab")).toBeTruthy();
+    away = () => false;
+    expect(await log.renameSink("a", "c")).toBe(true);
+    await log.forgetSink("b");
+    expect(await names()).toEqual(["c", "c"]);
   });
 
   test("unused lists leave no keys; used ones are persisted against the gateway's expiry", async () => {

@@ -61,12 +61,14 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
 
   /**
    * Asks all lists. What is wrong with one alone (a key of a wrong type, its node of a cluster away) does not stop the
-   * others: `instead` stands for its answer. Throws when all are out of reach.
+   * others: `instead` stands for its answer. Throws when all are out of reach; where `needed` says what comes of it, also
+   * when one is.
    */
   const onEach = async <T>(
     some: readonly RedisList[],
     ask: (list: RedisList) => Promise<T>,
     instead: T,
+    needed?: string,
   ): Promise<T[]> => {
     let away = 0;
     return Promise.all(
@@ -75,15 +77,23 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
           return await ask(list);
         } catch (error) {
           if (isLogError(error, LOG_ERROR_CODES.wrongType)) warnOnce(error.message);
-          else if (!isLogError(error, LOG_ERROR_CODES.unavailable) || ++away === some.length) throw error;
+          else if (!isLogError(error, LOG_ERROR_CODES.unavailable)) throw error;
+          else if (needed !== undefined) {
+            throw new LogError(error.code, `The list ${list.name} is out of reach, ${needed}. ${error.message}`, error);
+          } else if (++away === some.length) throw error;
           return instead;
         }
       }),
     );
   };
-  const used = async () => {
-    const there = await onEach(lists, (list) => list.ensure(), false);
+  const used = async (needed?: string) => {
+    const there = await onEach(lists, (list) => list.ensure(), false, needed);
     return lists.filter((_, i) => there[i]);
+  };
+  /** For what must be done in all lists, and can be done again. */
+  const changeAll = async (change: (list: RedisList) => Promise<number>): Promise<number[]> => {
+    const all = await used("and nothing was changed: a change is for all lists");
+    return onEach(all, change, 0, "and others may be changed already: run this again when it is back");
   };
 
   /** On each server, by one of its lists. */
@@ -184,18 +194,16 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
     },
     async forgetSink(name) {
       for (const list of lists) list.registered = list.registered.filter((sink) => sink.name !== name);
-      for (const { connection, keys } of await used()) {
+      await changeAll(async ({ connection, keys }) => {
         // First the name: a registered sink without a group stops the sweep.
         await connection.send("HDEL", [keys.sinks, name], keys.sinks);
-        await connection.send("XGROUP", ["DESTROY", keys.log, name], keys.log);
-      }
+        return (await connection.send("XGROUP", ["DESTROY", keys.log, name], keys.log)) as number;
+      });
     },
     async renameSink(from, to) {
-      const answers = await onEach(
-        await used(),
+      const answers = await changeAll(
         ({ connection, keys }) =>
           connection.run(RENAME_SINK, [keys.log, keys.sinks], [from, to], keys.log) as Promise<number>,
-        0,
       );
       for (const list of lists) list.registered = list.registered.filter((sink) => sink.name !== from);
       return answers.includes(1);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { redisLogConfig, startRedis } from "../../test/support/redis.ts";
-import { keysOf } from "../log/keys.ts";
+import { keysOf, UPTIME_LIST } from "../log/keys.ts";
 import { openRedisLog } from "../log/redis.ts";
 import { SpoolStore } from "../log/spool-store.ts";
 import { forget, importSpool, list, rename } from "./sinks.ts";
@@ -135,4 +135,14 @@ test("spool import: each record is moved once, also when it is begun again, and 
   expect(after.count("a")).toEqual({ chunks: 2, records: 4, bytes: 6 });
   expect(after.absorbed()).toEqual([nonce]);
   after.close();
+});
+
+test("sinks forget and rename: also where a list that no sink reads has records", async () => {
+  const it = await scene();
+  const { conf } = it;
+  await it.age(60_000);
+  await it.client.rpush(UPTIME_LIST.name, "uptime");
+  expect(await rename("a", "c", { conf })).toBe(0);
+  expect(await forget("c", { conf, yes: true })).toBe(0);
+  expect(await groups(it)).toEqual(["b"]);
 });

@@ -197,6 +197,8 @@ export function openRedisLog(config: RedisEngineConfig, options: RedisLogOptions
       await changeAll(async ({ connection, keys }) => {
         // First the name: a registered sink without a group stops the sweep.
         await connection.send("HDEL", [keys.sinks, name], keys.sinks);
+        // A list that nobody reads has no log, of which Redis would not destroy anything.
+        if ((await groupsOf(connection, keys)).every((group) => group.name !== name)) return 0;
         return (await connection.send("XGROUP", ["DESTROY", keys.log, name], keys.log)) as number;
       });
     },

@@ -105,6 +105,7 @@ return ids`);
  * Answers 1; 0: there is no such group; -1: the new name is taken.
  */
 export const RENAME_SINK = script(`-- KEYS log, sinks  ARGV from, to
+if redis.call('EXISTS',KEYS[1])==0 then return 0 end
 redis.call('PERSIST',KEYS[1])
 local at
 for _,g in ipairs(redis.call('XINFO','GROUPS',KEYS[1])) do local f={}

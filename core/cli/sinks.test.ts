@@ -137,6 +137,67 @@ test("spool import: each record is moved once, also when it is begun again, and 
   after.close();
 });
 
+/** Chunks that wait for "a" on this instance's disk. */
+function spoolOf({ spool }: Scene): SpoolStore {
+  const store = new SpoolStore(spool);
+  const chunk = { at: 1, ends: Uint32Array.of(1, 3), data: Buffer.from("abb") };
+  store.add(LIST, "a", [
+    { name: "1-0.x", ...chunk },
+    { name: "2-0.x", ...chunk },
+  ]);
+  return store;
+}
+
+test("sinks forget and rename: nothing is changed while a pump has the spool; both are changed when it has not", async () => {
+  const it = await scene();
+  const { conf } = it;
+  await it.age(60_000);
+  const running = spoolOf(it);
+  const refused = /Nothing was changed: the spool .* a pump that runs has it. Stop that pump/;
+  await expect(forget("a", { conf, yes: true })).rejects.toThrow(refused);
+  await expect(rename("a", "c", { conf })).rejects.toThrow(refused);
+  expect(await groups(it)).toEqual(["a", "b"]);
+  running.close();
+  expect(await rename("a", "c", { conf })).toBe(0);
+  expect(await forget("b", { conf, yes: true })).toBe(0);
+  const after = new SpoolStore(it.spool);
+  expect([...after.counts().keys()]).toEqual(["c"]);
+  after.close();
+  expect(await groups(it)).toEqual(["c"]);
+});
+
+test("sinks rename: one that stopped between two lists, or before the spool, is run again to its end", async () => {
+  const it = await scene();
+  const { conf } = it;
+  await it.age(60_000);
+  const other = keysOf(`${LIST}_protobuf`);
+  await it.client.xgroup("CREATE", other.log, "c", "0", "MKSTREAM");
+  spoolOf(it).close();
+  expect(await rename("a", "c", { conf })).toBe(0);
+  expect(await groups(it)).toEqual(["b", "c"]);
+  spoolOf(it).close();
+  expect(await rename("a", "c", { conf })).toBe(0);
+  await expect(rename("a", "c", { conf })).rejects.toThrow(/no sink a. There are: /);
+  const after = new SpoolStore(it.spool);
+  expect([...after.counts()]).toEqual([["c", { chunks: 2, records: 4, bytes: 6 }]]);
+  after.close();
+  await it.client.xgroup("CREATE", keysOf(UPTIME_LIST.name).log, "u", "0", "MKSTREAM");
+  await expect(rename("c", "u", { conf })).rejects.toThrow(/knows the sink u already/);
+});
+
+test("sinks forget: what only the spool still has", async () => {
+  const it = await scene();
+  const { conf } = it;
+  await it.age(60_000);
+  expect(await forget("a", { conf, yes: true })).toBe(0);
+  spoolOf(it).close();
+  await expect(forget("a", { conf })).rejects.toThrow(/4 records are waiting for it.*--yes/);
+  expect(await forget("a", { conf, yes: true })).toBe(0);
+  const after = new SpoolStore(it.spool);
+  expect(after.counts().size).toBe(0);
+  after.close();
+});
+
 test("sinks forget and rename: also where a list that no sink reads has records", async () => {
   const it = await scene();
   const { conf } = it;

@@ -1,6 +1,9 @@
 import type { Config } from "../config/config.ts";
+import { isLogError, LOG_ERROR_CODES } from "../log/errors.ts";
+import { kindOf } from "../log/keys.ts";
 import type { DeliveryLog, KnownSink } from "../log/log.ts";
 import { openSpool, type Spool } from "../log/spool.ts";
+import type { SpoolStore } from "../log/spool-store.ts";
 import { CommandError, EXIT } from "./errors.ts";
 import { formatCount, formatDuration, formatTable, plain } from "./format.ts";
 import type { Parts } from "./parts.ts";
@@ -47,31 +50,34 @@ export function list(options: SinksOptions, parts: Parts = realParts): Promise<n
 
 /** `sluice sinks forget <name>`. What the log keeps only for it is deleted by the next sweep. */
 export function forget(name: string, options: SinksOptions, parts: Parts = realParts): Promise<number> {
-  return withLog(options, parts, async (log, config) => {
-    const sink = unused(await log.sinks(), name);
+  return changeSinks(options, parts, async (log, store) => {
+    const sink = unused(await log.sinks(), name, store);
     const { lag, spooled } = await listed(log, sink, false);
     const loss = lag.records + spooled > 0 ? ` ${formatCount(lag.records + spooled)} records are waiting for it.` : "";
     await consent(`Forget the sink ${name}?${loss}`, options);
     await log.forgetSink(name);
-    withSpool(config, ({ store }) => store.forgetSink(name));
+    store?.forgetSink(name);
     say(options.json ? JSON.stringify({ forgotten: name, lag, spooled }) : `${plain(name)} is forgotten.`);
     return EXIT.ok;
   });
 }
 
-/** `sluice sinks rename <from> <to>`: the new name goes on where the old one was. */
+/** `sluice sinks rename <from> <to>`: the new name goes on where the old one was. One that was interrupted can be run again. */
 export function rename(from: string, to: string, options: SinksOptions, parts: Parts = realParts): Promise<number> {
-  return withLog(options, parts, async (log, config) => {
+  return changeSinks(options, parts, async (log, store) => {
     const known = await log.sinks();
-    unused(known, from);
+    const old = unused(known, from, store);
     if (!/\S/.test(to) || to !== to.toLowerCase()) throw new CommandError("A sink's name is in lower case.");
-    if (known.some(({ name }) => name === to)) {
+    const taken = known.find(({ name }) => name === to);
+    if (taken !== undefined && !isHalfRenamed(log, old, taken)) {
       throw new CommandError(
         `The log knows the sink ${plain(to)} already, and keeps all for it since it began: forget one of the two.`,
       );
     }
-    if (!(await log.renameSink(from, to))) throw new CommandError(`The log has nothing of the sink ${plain(from)}.`);
-    withSpool(config, ({ store }) => store.renameSink(from, to));
+    if (!(await log.renameSink(from, to)) && old.lists.length > 0) {
+      throw new CommandError(`The log has nothing of the sink ${plain(from)}.`);
+    }
+    store?.renameSink(from, to);
     say(options.json ? JSON.stringify({ from, to }) : `${plain(from)} is ${plain(to)} from now on.`);
     return EXIT.ok;
   });
@@ -122,8 +128,8 @@ function cells({ name, configured, seen, lag, spooled }: Listed): string[] {
 }
 
 /** Throws where it is not there, or an instance uses it: that would make it anew at once. */
-function unused(known: readonly KnownSink[], name: string): KnownSink {
-  const sink = known.find((one) => one.name === name);
+function unused(known: readonly KnownSink[], name: string, store: SpoolStore | null): KnownSink {
+  const sink = known.find((one) => one.name === name) ?? leftIn(store, name);
   if (sink === undefined) {
     const names = known.map((one) => plain(one.name)).join(", ") || "none";
     throw new CommandError(`The log knows no sink ${plain(name)}. There are: ${names}.`);
@@ -136,18 +142,50 @@ function unused(known: readonly KnownSink[], name: string): KnownSink {
   return sink;
 }
 
+/** A sink that only this spool still has: it was forgotten or renamed without it. */
+function leftIn(store: SpoolStore | null, name: string): KnownSink | undefined {
+  const { chunks, records } = store?.count(name) ?? { chunks: 0, records: 0 };
+  if (store === null || chunks === 0) return undefined;
+  return { name, fingerprint: "", seen: 0, spools: { [store.nonce]: records }, lists: [] };
+}
+
+/** Whether this rename has begun already: each list has the one name or the other. */
+function isHalfRenamed({ lists }: DeliveryLog, from: KnownSink, to: KnownSink): boolean {
+  const both = new Set([...from.lists, ...to.lists]);
+  const kinds = new Set(lists.filter(({ name }) => both.has(name)).map(({ wire }) => kindOf(wire)));
+  return kinds.size === 1 && both.size === from.lists.length + to.lists.length;
+}
+
 function spoolOf({ log }: Config): Spool | null {
   const settings = log.engine === "redis" ? log.backlog?.spool : null;
   return settings ? openSpool(settings) : null;
 }
 
-function withSpool(config: Config, work: (spool: Spool) => void): void {
-  const spool = spoolOf(config);
-  if (spool === null) return;
+/** With the spool of this configuration in hand: the log is not changed where that could not be. Null: nothing was ever spooled. */
+function changeSinks(
+  options: SinksOptions,
+  parts: Parts,
+  work: (log: DeliveryLog, store: SpoolStore | null) => Promise<number>,
+): Promise<number> {
+  return withLog(options, parts, async (log, config) => {
+    const spool = spoolOf(config);
+    if (spool === null || !spool.exists) return work(log, null);
+    try {
+      openUnused(spool);
+      return await work(log, spool.store);
+    } finally {
+      spool.close();
+    }
+  });
+}
+
+function openUnused(spool: Spool): void {
   try {
     spool.open();
-    work(spool);
-  } finally {
-    spool.close();
+  } catch (error) {
+    if (!isLogError(error, LOG_ERROR_CODES.locked)) throw error;
+    throw new CommandError(
+      "Nothing was changed: the spool of this configuration (sluice.backlog.spool_dir) is changed along, and a pump that runs has it. Stop that pump; or do this with the configuration of another instance, and here once the pump has stopped.",
+    );
   }
 }

@@ -17,8 +17,10 @@ export interface Spooled {
 
 const NOTHING: Spooled = { chunks: 0, records: 0, bytes: 0 };
 
+export const SPOOL_FILE = "spool.db";
+
 const SCHEMA: Schema = {
-  name: "spool.db",
+  name: SPOOL_FILE,
   version: 1,
   prepare: (db) =>
     db.exec(`

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { LOG_ERROR_CODES, LogError } from "./errors.ts";
 import type { DeadLetter, ListLog, NewLetter, Spools } from "./log.ts";
-import { SpoolStore } from "./spool-store.ts";
+import { SPOOL_FILE, SpoolStore } from "./spool-store.ts";
 import { SqliteChunks } from "./sqlite-chunks.ts";
 
 export interface SpoolConfig {
@@ -17,6 +19,8 @@ export interface Spool {
   /** Opens the file. Throws SLUICE_LOG_LOCKED when another process has it. */
   open(): void;
   close(): void;
+  /** Whether there is a file. */
+  readonly exists: boolean;
   /** The chunks of this list that are here; their dead letters are kept with the list's own. */
   list(home: ListLog, leaseMs: number): SpoolList;
   /** Throws LogError while it is not open. */
@@ -38,6 +42,9 @@ export function openSpool({ folder, maxBytes }: SpoolConfig): Spool {
     close() {
       store?.close();
       store = null;
+    },
+    get exists() {
+      return existsSync(join(folder, SPOOL_FILE));
     },
     list: (home, leaseMs) => new SpoolList(home, opened, leaseMs),
     get store() {

@@ -45,10 +45,16 @@ export async function pump(options: PumpOptions): Promise<number> {
   manager.running(running);
   const change = createReload({ read, running, taken, logger });
   reload = () => manager.reloading(change);
+  const unwatched = (error: unknown) => {
+    logger.warn(
+      `${configuration} cannot be watched (sluice.reload.watch): a change takes SIGHUP or sluice daemon reload. Let the pump read its folder, or raise fs.inotify.max_user_instances and max_user_watches.`,
+      { error },
+    );
+  };
   const onRotated = async () => void (await reload());
   const ends = [
     ...(secrets ? [watchSecrets({ secrets, everyMs: config.secretsRefreshMs, logger, onRotated })] : []),
-    ...(config.watch && configuration !== null ? [watchFile(configuration, reloadSoon)] : []),
+    ...(config.watch && configuration !== null ? [watchFile(configuration, reloadSoon, unwatched)] : []),
   ];
   const timer = reportStatus(running, logger);
   const signal = await signals.received;

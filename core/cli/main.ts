@@ -1,6 +1,11 @@
 #!/usr/bin/env node
 import "./check-runtime.js";
 import { errorLine } from "./errors.ts";
+import { holdHangups } from "./hangup.ts";
+
+const args = process.argv.slice(2);
+// What may become a pump reloads at a SIGHUP, once it runs.
+if (/^(start\b|daemon run\b|-|$)/.test(args.slice(0, 2).join(" "))) holdHangups();
 
 // A reader that goes away (`sluice --help | head -1`, a closed terminal) is no reason to stop delivering.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
@@ -17,4 +22,4 @@ process.on("unhandledRejection", fail);
 
 // Loaded only now: start-up is on the way to the first record.
 const { runCommandLine } = await import("./program.ts");
-process.exit(await runCommandLine(process.argv.slice(2)));
+process.exit(await runCommandLine(args));

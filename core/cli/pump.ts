@@ -6,6 +6,7 @@ import type { Reloaded } from "../control/control.ts";
 import { serviceManager } from "../daemon/service-manager.ts";
 import type { Logger } from "../logging/logger.ts";
 import { CommandError, EXIT } from "./errors.ts";
+import { holdHangups, onHangup } from "./hangup.ts";
 import type { Parts } from "./parts.ts";
 import { createRates } from "./rates.ts";
 import { createReload, type ReloadParts } from "./reload.ts";
@@ -32,12 +33,10 @@ export interface PumpOptions {
 /** The real thing: runs until a signal; SIGHUP reads the configuration again. */
 export async function pump(options: PumpOptions): Promise<number> {
   const { config, configuration, read, taken, secrets, parts, logger } = options;
+  holdHangups();
   const signals = watchSignals((message) => logger.warn(message));
   const manager = serviceManager({ warn: logger.child("systemd").warn });
   let reload = async (): Promise<Reloaded> => Promise.reject(new CommandError("The pump is still starting."));
-  // What it says of its end is in the log.
-  const reloadSoon = () => void reload().catch(() => {});
-  process.on("SIGHUP", reloadSoon);
   logger.info(`## Sluice, ${version()} ##`);
   const log = await parts.createLog(config, logger);
   const control = { configuration, stop: signals.ask, reload: () => reload() };
@@ -45,6 +44,9 @@ export async function pump(options: PumpOptions): Promise<number> {
   manager.running(running);
   const change = createReload({ read, running, taken, logger });
   reload = () => manager.reloading(change);
+  // What it says of its end is in the log.
+  const reloadSoon = () => void reload().catch(() => {});
+  onHangup(reloadSoon);
   const unwatched = (error: unknown) => {
     logger.warn(
       `${configuration} cannot be watched (sluice.reload.watch): a change takes SIGHUP or sluice daemon reload. Let the pump read its folder, or raise fs.inotify.max_user_instances and max_user_watches.`,

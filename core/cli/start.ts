@@ -3,6 +3,7 @@ import type { Daemon } from "../daemon/run.ts";
 import { describeError, errorCode } from "../logging/index.ts";
 import { configurationFile, loggerFor, readConfiguration, reportProblems } from "./configuration.ts";
 import { EXIT } from "./errors.ts";
+import { endOnHangup } from "./hangup.ts";
 import type { Parts } from "./parts.ts";
 import type { StartOptions } from "./program.ts";
 import { realParts } from "./wiring.ts";
@@ -17,6 +18,7 @@ export async function start(options: StartOptions, parts: Parts = realParts, dae
   const org = fromVariable || options.demo;
   if (loaded.demo && !org) {
     const { demoPump } = await import("./demo-pump.ts");
+    endOnHangup();
     return demoPump({ loaded, parts, rate: options.rate, debug: options.debug === true });
   }
   const logger = loggerFor(loaded.config, { secrets: loaded.hidden, ...(daemon && { write: daemon.write }) });
@@ -29,6 +31,7 @@ export async function start(options: StartOptions, parts: Parts = realParts, dae
   try {
     if (org) {
       const { demoData } = await import("./demo-data.ts");
+      endOnHangup();
       return await demoData({ config, parts, logger, options: { ...options, demo: org } });
     }
     const { pump } = await import("./pump.ts");

@@ -100,6 +100,17 @@ test("a configuration that cannot be used is refused with its problems, and all 
   expect(arrivals(numbersIn(a), 1000)).toEqual({ missing: [], foreign: [], duplicates: 0 });
 });
 
+test("a SIGHUP while it starts neither ends it nor is lost: it reloads once it runs", async () => {
+  const redis = await useRedis();
+  // SIGUSR1 is the first that the command asks for.
+  const early = `import { isMainThread } from "node:worker_threads";
+    if (isMainThread) process.on("newListener", (name) => name === "SIGUSR1" && process.kill(process.pid, "SIGHUP"));`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(early)}` };
+  const sluice = await useSluice({ redis, csv: { a: useFolder() }, env });
+  await sluice.ready();
+  await said(sluice, /Reloaded: 1 sink unchanged/);
+});
+
 test("what takes a restart is said, the rest is done; the password of Redis is changed in a pump that runs", async () => {
   const redis = await useRedis({ password: "old" });
   const a = useFolder();

@@ -53,6 +53,8 @@ export interface PumpConf {
   storage?: object;
   /** More of `sluice`. */
   settings?: object;
+  /** Variables of the process. */
+  env?: { [name: string]: string };
 }
 
 /** `sluice start -c pump.conf` with CSV sinks. */
@@ -82,7 +84,7 @@ export async function useSluice(conf: PumpConf): Promise<SluiceProcess> {
     },
   };
   writeFileSync(file, JSON.stringify(json));
-  return ending(new SluiceProcess([COMMAND, "start", "-c", file], folder, port, file));
+  return ending(new SluiceProcess([COMMAND, "start", "-c", file], folder, port, file, conf.env));
 }
 
 /** The same with the sinks of test/sinks. */

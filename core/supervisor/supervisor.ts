@@ -93,6 +93,7 @@ export function createSupervisor(parts: {
   const startedAt = Date.now();
   let entries = entriesOf(config.sinks);
   const timers: NodeJS.Timeout[] = [];
+  let reopening: NodeJS.Timeout | undefined;
   let backlog = { bytes: 0, records: 0 };
   const troubles = new Troubles(logger);
   let opened = false;
@@ -160,7 +161,9 @@ export function createSupervisor(parts: {
         break;
       } catch (error) {
         failed(error);
-        await new Promise((resolve) => timers.push(setTimeout(resolve, REOPEN_MS)));
+        await new Promise((resolve) => {
+          reopening = setTimeout(resolve, REOPEN_MS);
+        });
       }
     }
     if (stopping) return;
@@ -282,7 +285,7 @@ export function createSupervisor(parts: {
       for (const drain of drains) drain.stop();
       const released = await Promise.all(sinks.map((sink) => sink.stop(...until)));
       for (const drain of drains) drain.end();
-      for (const timer of timers) clearTimeout(timer);
+      for (const timer of [reopening, ...timers]) clearTimeout(timer);
       for (const end of links.values()) end();
       await looked;
       spool?.close();

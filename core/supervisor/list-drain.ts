@@ -37,8 +37,8 @@ export class ListDrain {
   readonly #sure = new Set<Sink>();
   /** Sinks for which chunks of the dead are to be looked for. */
   readonly #overdue = new Set<Sink>();
-  /** Sinks that are being stopped: they take nothing more, and keep their leases until they have left. */
-  readonly #leaving = new Set<Sink>();
+  /** Sinks that are being stopped: they take nothing more, and keep their leases until they have left. For good: answers may come after that. */
+  readonly #leaving = new WeakSet<Sink>();
   /** Sinks that are to take nothing of this list: their spool feeds them. */
   readonly #excluded = new Set<Sink>();
   readonly #hungry: () => void;
@@ -50,7 +50,7 @@ export class ListDrain {
   #claimed = 0;
   #live = 0;
   #activeAt = performance.now();
-  #lag = new Map<Sink, SinkStatus["lag"]>();
+  #lag = new WeakMap<Sink, SinkStatus["lag"]>();
   #renewing: Promise<void> | null = null;
   #sweeping: Promise<unknown> | null = null;
   /** Taken by all sinks since the last sweep. */
@@ -94,9 +94,7 @@ export class ListDrain {
 
   /** It has stopped. */
   forget(sink: Sink): void {
-    this.#leaving.delete(sink);
     this.#excluded.delete(sink);
-    this.#lag.delete(sink);
     this.#pace.forget(sink);
   }
 
@@ -253,7 +251,7 @@ export class ListDrain {
 
   /** Sinks that are not about to leave. */
   #taking(): readonly Sink[] {
-    return this.#leaving.size === 0 ? this.sinks : this.sinks.filter((sink) => !this.#leaving.has(sink));
+    return this.sinks.filter((sink) => !this.#leaving.has(sink));
   }
 
   async #takeOnce(): Promise<void> {
@@ -273,7 +271,9 @@ export class ListDrain {
     let taken = requests.map((): ChunkRef[] => []);
     try {
       taken = await this.list.take(requests.map(({ sink, chunks }) => ({ sink: sink.name, chunks })));
-      for (const [i, { sink, chunks }] of requests.entries()) this.#pace.taken(sink, taken[i]!.length, chunks);
+      for (const [i, { sink, chunks }] of requests.entries()) {
+        if (!this.#leaving.has(sink)) this.#pace.taken(sink, taken[i]!.length, chunks);
+      }
       this.#troubles.worked(this.list.name);
     } catch (error) {
       this.#troubles.failed(this.list.name, error);
@@ -326,7 +326,7 @@ export class ListDrain {
           const more = taken > 0 ? sink.credit() : 0;
           if (more > 0) taken += await this.#takeOverUpTo(sink, more);
           // There may be others than it has credit for now.
-          if (taken === 1 + more) this.#overdue.add(sink);
+          if (taken === 1 + more && !this.#leaving.has(sink)) this.#overdue.add(sink);
         } catch (error) {
           this.#troubles.failed(this.list.name, error);
         }

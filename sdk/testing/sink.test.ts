@@ -189,3 +189,41 @@ test("what a gather rejected is a dead letter before it is flushed, and one if i
   await sink.settled();
   expect([flushes, sink.deadLetters()]).toEqual([2, letters]);
 });
+
+test("a record that a flush refuses is found in halves, and all is settled only then", async () => {
+  const flushed: string[] = [];
+  const definition = defineSink({
+    type: "refusing",
+    config: Type.Object({}),
+    gather: { ms: 1000 },
+    open: async () => ({
+      gather(): Gather {
+        const paths: string[] = [];
+        return {
+          add(batch) {
+            for (const { path } of batch) paths.push(path);
+          },
+          async flush() {
+            if (paths.includes("/bad")) throw new Refused("bad");
+            flushed.push(...paths);
+          },
+        };
+      },
+    }),
+  });
+  const sink = await open(definition, {});
+  sink.deliver(["/a", "/b", "/bad", "/c", "/d"].map((path) => ({ path })));
+  sink.deliver([{ path: "/e" }]);
+  let settled = false;
+  const end = sink.settled().then(() => {
+    settled = true;
+  });
+  while (!settled) {
+    await sink.clock.advance(1000);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await end;
+  expect(flushed.sort()).toEqual(["/a", "/b", "/c", "/d", "/e"]);
+  expect(sink.deadLetters()).toMatchObject([{ chunk: "chunk-1", index: 2 }]);
+  await sink.close();
+});

@@ -46,6 +46,8 @@ interface Chunk extends Slab {
   readonly digest: string;
   /** Whether the sink has had it before. */
   redelivered: boolean;
+  /** In a gather of its own: one with it has failed. */
+  alone: boolean;
 }
 
 /** A sink that has failed for good threw Fatal, or its thread could not go on. */
@@ -101,6 +103,8 @@ export class OpenSink {
   #chunks = new Map<number, Chunk>();
   #seq = 0;
   #returns = 0;
+  /** Returned, and not yet handed again. */
+  #owed: { seq: number; narrow: boolean }[] = [];
   #runtime: Runtime;
   #opened = false;
   #draining = false;
@@ -137,7 +141,7 @@ export class OpenSink {
     const { wire = this.reads === "uptime" ? "uptime" : "msgpack", redelivered = false, from = 0 } = options;
     const name = options.chunk ?? `chunk-${this.#seq + 1}`;
     const slab = slabOf(records, wire);
-    this.#hand({ ...slab, name, wire, from, redelivered, digest: digestOf(slab) });
+    this.#hand({ ...slab, name, wire, from, redelivered, alone: false, digest: digestOf(slab) });
   }
 
   /** Resolves when all that was delivered is written, left out or a dead letter. Rejects with SinkFailed. */
@@ -241,9 +245,9 @@ export class OpenSink {
   #hand(chunk: Chunk): void {
     const seq = ++this.#seq;
     this.#chunks.set(seq, chunk);
-    const { slab, at, count, wire, name, from, redelivered } = chunk;
+    const { slab, at, count, wire, name, from, redelivered, alone } = chunk;
     const part = { slab, at, slots: null, count, wire, chunk: name, from, to: from + count, redelivered };
-    this.#runtime.receive({ t: "batch", seq, part, alone: false, heard: this.#returns, keep: null });
+    this.#runtime.receive({ t: "batch", seq, part, alone, heard: this.#returns, keep: null });
   }
 
   #receive(message: FromThread): void {
@@ -271,7 +275,7 @@ export class OpenSink {
         break;
       case "returned":
         this.#returns++;
-        this.#handAgain(message.seqs);
+        this.#handAgain(message.seqs, message.narrow);
         break;
       case "waiting":
         this.waiting =
@@ -297,14 +301,24 @@ export class OpenSink {
     }
   }
 
-  /** A dropped gather's chunks come again; in a drain they stay in the log. */
-  #handAgain(seqs: readonly number[]): void {
+  /** A dropped gather's chunks come again, `narrow`: one a gather, then in halves; in a drain they stay in the log. */
+  #handAgain(seqs: readonly number[], narrow: boolean): void {
     if (this.#draining) return;
-    for (const seq of seqs) {
-      const chunk = this.#chunks.get(seq)!;
+    // What is returned in one go comes in the chunks' own order, for a sink may keep a watermark a chunk.
+    if (this.#owed.length === 0) queueMicrotask(() => this.#handReturned());
+    for (const seq of seqs) this.#owed.push({ seq, narrow });
+  }
+
+  #handReturned(): void {
+    const chunks = this.#owed.splice(0).flatMap(({ seq, narrow }) => {
+      const chunk = this.#chunks.get(seq);
+      // Killed meanwhile: its next life has it.
+      if (!chunk) return [];
       this.#chunks.delete(seq);
-      queueMicrotask(() => this.#hand({ ...chunk, redelivered: true }));
-    }
+      const again = { ...chunk, redelivered: true, alone: chunk.alone || narrow };
+      return narrow && chunk.alone && chunk.count > 1 ? halvesOf(again) : [again];
+    });
+    for (const chunk of chunks.sort((a, b) => a.from - b.from)) this.#hand(chunk);
   }
 
   /** Records lie in memory that all sinks share: who writes there changes what the others get. */
@@ -341,6 +355,16 @@ export class OpenSink {
       watch();
     });
   }
+}
+
+function halvesOf(chunk: Chunk): Chunk[] {
+  const { at, from, count } = chunk;
+  const half = Math.ceil(count / 2);
+  // Eight bytes a record say where it lies.
+  return [
+    { ...chunk, count: half },
+    { ...chunk, at: at + 8 * half, from: from + half, count: count - half },
+  ];
 }
 
 function digestOf({ slab }: Slab): string {

@@ -82,7 +82,7 @@ export class AggregateStore {
     const conflict = addUp(dialect, table);
     const make = rowMaker(dialect, table);
     const rows = rowBufferOf(dialect, table);
-    const most = Math.min(this.#options.rows, rows.most);
+    const most = this.#options.rows;
     const ids = new Set<string>();
     const write = async () => {
       const { sql, values } = rows.take();
@@ -95,7 +95,7 @@ export class AggregateStore {
       later = [];
       for (const place of places) {
         const { id, group, i } = place;
-        if (rows.size === most) await write();
+        if (rows.size >= most || rows.full) await write();
         // Ids are ambiguous, and a statement must not touch a row twice. Those rows are locked by then, so that their order does not matter.
         if (ids.has(id)) later.push(place);
         else {

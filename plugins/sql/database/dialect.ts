@@ -62,9 +62,9 @@ export interface Dialect {
 
 /** Rows on their way into an INSERT. */
 export interface RowBuffer {
-  /** Most rows of one statement. */
-  readonly most: number;
   readonly size: number;
+  /** Whether it is to be taken before more is added. */
+  readonly full: boolean;
   /** A value for each column of the table, in order. The array may be used again. */
   add(row: readonly Value[]): void;
   /** The statement that inserts them all, of which there is at least one; afterwards it is empty. Its values last until the next `add`. */

@@ -1,3 +1,4 @@
+import { UTC, type Zone } from "@sluice/sdk/record";
 import { type Dialect, quoteTable, tableParts } from "../dialect.ts";
 import { timeText } from "../time.ts";
 
@@ -10,12 +11,11 @@ export interface MysqlTypes {
 
 const quote = (identifier: string) => `\`${identifier.replaceAll("`", "``").replaceAll("\0", "")}\``;
 
-/** As in Tyk Pump's tables. */
+/** As in Tyk Pump's tables. Also what an index takes of a text: 767 bytes in the older formats of InnoDB's rows, four a character. */
 const KEY_CHARACTERS = 191;
-/** Most bytes of an index's key in InnoDB; a number or time takes at most nine, a character four. */
-const INDEX_BYTES = 3072;
 
-export function mysqlDialect({ stringSize, wholeSeconds }: MysqlTypes): Dialect {
+/** `zone`: that times are stored in. */
+export function mysqlDialect({ stringSize, wholeSeconds }: MysqlTypes, zone: Zone = UTC): Dialect {
   const text = stringSize > 0 ? `varchar(${stringSize})` : "longtext";
   const dialect: Dialect = {
     name: "mysql",
@@ -33,19 +33,16 @@ export function mysqlDialect({ stringSize, wholeSeconds }: MysqlTypes): Dialect 
     maxParameters: 65_535,
     quote,
     parameter: () => "?",
-    time: timeText,
+    time: (seconds, nanos) => timeText(seconds + zone.at(seconds).offset, nanos),
     onConflict: (_, assignments) => `ON DUPLICATE KEY UPDATE ${assignments.join(", ")}`,
     incoming: (column) => `VALUES(${quote(column)})`,
     least: (a, b) => `LEAST(${a}, ${b})`,
     greatest: (a, b) => `GREATEST(${a}, ${b})`,
     createIndex(table, index) {
-      const typeOf = (name: string) => table.columns.find((column) => column.name === name)?.type ?? "text";
-      // A longtext in an index needs a length: what is left, in equal shares.
-      const long = index.columns.filter((name) => dialect.types[typeOf(name)] === text).length;
-      const share = Math.floor((INDEX_BYTES - 9 * (index.columns.length - long)) / (4 * long));
-      const columns = index.columns.map((name) =>
-        dialect.types[typeOf(name)] === text ? `${quote(name)}(${share})` : quote(name),
-      );
+      const texts = new Set(table.columns.filter(({ type }) => type === "text").map(({ name }) => name));
+      // A longtext in an index needs a length, which must not be more than a varchar has.
+      const length = Math.min(KEY_CHARACTERS, stringSize > 0 ? stringSize : KEY_CHARACTERS);
+      const columns = index.columns.map((name) => (texts.has(name) ? `${quote(name)}(${length})` : quote(name)));
       return `CREATE INDEX ${quote(index.name)} ON ${quoteTable(dialect, table.name)} (${columns.join(", ")})`;
     },
     // table, column, key name, key

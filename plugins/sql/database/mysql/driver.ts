@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { Fatal } from "@sluice/sdk";
+import { zoneNamed } from "@sluice/sdk/record";
 import mysql, { type ConnectionOptions } from "mysql2";
 import type { Connection as MysqlClient, ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import type { Result, Value } from "../database.ts";
@@ -44,9 +46,12 @@ export class MysqlConnection implements Connection {
   /** As mysql2 gives it. */
   run(sql: string, values: readonly Value[] = []) {
     type Answer = Awaited<ReturnType<typeof this.client.query<RowDataPacket[] | ResultSetHeader>>>;
+    const text = values.length === 0 ? sql : mysql.format(sql, values.map(parameter));
     return new Promise<Answer>((resolve, reject) => {
       this.#giveUp = reject;
-      this.client.query<RowDataPacket[] | ResultSetHeader>(sql, values.map(parameter)).then(resolve, reject);
+      const bytes = Buffer.byteLength(text);
+      if (bytes < this.maxPacket) this.client.query<RowDataPacket[] | ResultSetHeader>(text).then(resolve, reject);
+      else reject(tooLarge(bytes, this.maxPacket));
     });
   }
 
@@ -82,6 +87,12 @@ export class MysqlConnection implements Connection {
   }
 }
 
+/** What the server would say, and then hang up: often its answer is lost, and nothing tells that from a server that is down. */
+function tooLarge(bytes: number, most: number): Error {
+  const message = `a statement of ${bytes} bytes is more than max_allowed_packet (${most})`;
+  return Object.assign(new Error(message), { errno: 1153, code: "ER_NET_PACKET_TOO_LARGE" });
+}
+
 /** mysql2 writes booleans and byte arrays itself, but takes no other typed arrays than Buffers. */
 function parameter(value: Value): Value {
   return value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : value;
@@ -100,8 +111,8 @@ async function kill(target: MysqlTarget, threadId: number): Promise<void> {
 const CLIENT = {
   supportBigNumbers: true,
   dateStrings: true,
-  // mysql2 would look for placeholders in megabytes of rows.
-  queryFormat: (sql: string, values: Value[]) => (values.length === 0 ? sql : mysql.format(sql, values)),
+  // Is done; mysql2 would look for placeholders in megabytes of rows.
+  queryFormat: (sql: string) => sql,
 };
 
 async function open({ options, ssl, plainToo }: MysqlTarget): Promise<MysqlClient> {
@@ -130,17 +141,17 @@ async function connect(target: MysqlTarget): Promise<MysqlConnection> {
   const client = await open(target);
   const connection = new MysqlConnection(client, target);
   try {
-    await client.query(
-      `SET SESSION sql_mode = ${SQL_MODE}, lock_wait_timeout = ${LOCK_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}`,
-    );
-    const [rows] = await client.query<RowDataPacket[]>("SELECT @@max_allowed_packet AS bytes");
-    connection.maxPacket = Number(rows[0]!.bytes);
+    await client.query(`SET SESSION lock_wait_timeout = ${LOCK_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}`);
     for (const [name, value] of target.variables) {
       // As the DSN has it: a number, or text in its own quotes.
       await client.query(
         `SET ${client.escapeId(name)} = ${/^(-?[\d.]+|'[^'\\]*')$/.test(value) ? value : client.escape(value)}`,
       );
     }
+    // Behind those of the DSN: values would be misread in another mode.
+    await client.query(`SET SESSION sql_mode = ${SQL_MODE}`);
+    const [rows] = await client.query<RowDataPacket[]>("SELECT @@max_allowed_packet AS bytes");
+    connection.maxPacket = Number(rows[0]!.bytes);
   } catch (error) {
     connection.cancel();
     throw error;
@@ -148,8 +159,11 @@ async function connect(target: MysqlTarget): Promise<MysqlConnection> {
   return connection;
 }
 
+/** Throws Fatal for a zone that there is not. */
 export function mysqlDriver(target: MysqlTarget, types: MysqlTypes): Driver<MysqlConnection> {
-  const dialect = mysqlDialect(types);
+  const zone = zoneNamed(target.loc);
+  if (!zone) throw new Fatal(`connection_string: loc is no time zone; use a name like Europe/Berlin, UTC or Local`);
+  const dialect = mysqlDialect(types, zone);
   return {
     dialect,
     connect: () => connect(target),

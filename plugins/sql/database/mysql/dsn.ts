@@ -18,8 +18,10 @@ const OF_THE_DRIVER = new Set([
   "allowcleartextpasswords",
   "allownativepasswords",
   "allowoldpasswords",
+  "charset",
   "checkconnliveness",
   "clientfoundrows",
+  "collation",
   "columnswithalias",
   "interpolateparams",
   "maxallowedpacket",
@@ -47,21 +49,17 @@ export function parseDsn(text: string): MysqlTarget {
     plainToo: false,
     loc: "UTC",
     timeout: CONNECT_MS,
-    charset: "utf8mb4",
   };
   for (const [name, value] of new URLSearchParams(query)) {
     const key = name.toLowerCase();
     if (key === "loc") target.loc = value;
     else if (key === "tls") Object.assign(target, tls(value));
     else if (key === "timeout") target.timeout = durationMs(value);
-    else if (key === "charset") target.charset = value.split(",")[0]!;
-    else if (key === "collation") target.charset = value;
     else if (!OF_THE_DRIVER.has(key)) variables.set(name, value);
   }
-  // Text is sent as UTF-8: in another set it would be stored wrongly.
-  if (!/^utf8/i.test(target.charset)) target.charset = "utf8mb4";
   return {
-    options: { ...address, user, password, database, connectTimeout: target.timeout, charset: target.charset },
+    // Text is sent as UTF-8, of up to four bytes a character: in another set it would be stored wrongly.
+    options: { ...address, user, password, database, connectTimeout: target.timeout, charset: "utf8mb4" },
     ssl: target.ssl,
     plainToo: target.plainToo,
     loc: target.loc,

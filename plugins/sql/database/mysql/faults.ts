@@ -13,6 +13,10 @@ const FAULTS: { readonly [number: number]: Fault } = {
   1227: "fatal",
   1698: "fatal", // wrong password (socket authentication)
   1251: "fatal", // authentication protocol
+  1074: "fatal", // default_string_size: longer than a varchar may be
+  1118: "fatal", // default_string_size: longer than a row may be
+  1193: "fatal", // a parameter of the connection string that is no system variable
+  1231: "fatal", // one with a value that it cannot have
   1022: "refused", // duplicate key
   1048: "refused", // column may not be null
   1062: "refused",

@@ -8,8 +8,6 @@ import { ListText } from "./list-text.ts";
  * a parameter a value. Each row is written into the lists as it comes, so that what was made for it lives no longer.
  */
 export class ColumnLists implements RowBuffer {
-  /** A parameter is a list: what it may be long is hardly a limit, so this is what bounds the memory. */
-  readonly most = postgresDialect.maxParameters;
   size = 0;
   readonly #target: string;
   readonly #columns: readonly { type: string; list: ListText }[];
@@ -18,6 +16,11 @@ export class ColumnLists implements RowBuffer {
     const names = table.columns.map(({ name }) => postgresDialect.quote(name));
     this.#target = `INSERT INTO ${quoteTable(postgresDialect, table.name)} (${names.join(",")})`;
     this.#columns = table.columns.map(({ type }) => ({ type: postgresDialect.types[type], list: new ListText() }));
+  }
+
+  /** A parameter is a list: what it may be long is hardly a limit, so this is what bounds the memory. */
+  get full(): boolean {
+    return this.size >= postgresDialect.maxParameters;
   }
 
   add(row: readonly Value[]): void {

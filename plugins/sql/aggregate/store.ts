@@ -1,7 +1,7 @@
 import type { AggregateGroup, AggregateKind } from "@sluice/sdk/aggregate";
 import type { Database, Session, Until } from "../database/database.ts";
 import type { Table } from "../database/dialect.ts";
-import { ensureIndex, migrate, shardsOf } from "../database/schema.ts";
+import { ensureIndex, ensureIndexApart, migrate, shardsOf } from "../database/schema.ts";
 import { rowBufferOf } from "../database/value-rows.ts";
 import { MARKS } from "../watermarks/table.ts";
 import { rowMaker } from "./rows.ts";
@@ -113,7 +113,7 @@ export class AggregateStore {
     const { database } = this;
     const { kind, daily, index } = this.#options;
     const table = aggregateTable(kind, "");
-    if (index && !daily) await ensureIndex(database, database.dialect, table, dimensionIndex(table), true);
+    if (index && !daily) await ensureIndexApart(database, table, dimensionIndex(table));
   }
 
   async #table(day: string): Promise<Table> {

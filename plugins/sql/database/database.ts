@@ -32,6 +32,8 @@ export interface Database extends Session {
    * all is rolled back, and this throws Retryable. What `work` throws rolls back and passes.
    */
   transaction<T>(work: (session: Session) => Promise<T>, until?: Until): Promise<T>;
+  /** Runs `work` on one connection, each statement committed by itself. Its errors are the driver's; those that leave are not. */
+  session<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /**
    * What puts a row for each record of a batch into a table with these columns, the fastest way that the database has. `within`: the
    * session of a transaction; else each statement is committed by itself.

@@ -1,5 +1,5 @@
 /** What the databases differ in, as data and small functions. Nothing here connects. */
-import type { Value } from "./database.ts";
+import type { Session, Value } from "./database.ts";
 
 /** Kinds of columns: each dialect says which SQL type it is. */
 export type ColumnType =
@@ -53,8 +53,10 @@ export interface Dialect {
   /** The least or greatest of two expressions. */
   least(a: string, b: string): string;
   greatest(a: string, b: string): string;
-  /** Statement that adds an index if it is not there. `apart`: without holding up writers, where the database can; then not in a transaction. */
-  createIndex(table: Table, index: Index, apart: boolean): string;
+  /** Statement that adds an index, if it is not there where the database can say so. */
+  createIndex(table: Table, index: Index): string;
+  /** Adds an index without holding up writers, where the database has more for that than a statement. Not in a transaction. */
+  indexApart?(session: Session, table: Table, index: Index): Promise<void>;
   /** Whether a driver's error says that what was to be made, a table, column, index or row, is there already. */
   isThere(error: unknown): boolean;
   readonly catalogue: Catalogue;

@@ -48,6 +48,10 @@ class Pool<C extends Connection> implements Database {
     return this.#with((connection) => connection.query(sql, values));
   }
 
+  session<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#with(work);
+  }
+
   async transaction<T>(work: (session: Session) => Promise<T>, until?: Until): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {

@@ -1,4 +1,4 @@
-import type { Session } from "./database.ts";
+import type { Database, Session } from "./database.ts";
 import { type Column, type Dialect, type Index, quoteTable, type Table } from "./dialect.ts";
 
 /** The statement that makes a table as the reference does. */
@@ -39,15 +39,15 @@ export async function migrate(session: Session, dialect: Dialect, table: Table):
   return false;
 }
 
-/** `apart`: without holding up writers, where the database can. */
-export async function ensureIndex(
-  session: Session,
-  dialect: Dialect,
-  table: Table,
-  index: Index,
-  apart = false,
-): Promise<void> {
-  await unlessThere(dialect, () => session.query(dialect.createIndex(table, index, apart)));
+export async function ensureIndex(session: Session, dialect: Dialect, table: Table, index: Index): Promise<void> {
+  await unlessThere(dialect, () => session.query(dialect.createIndex(table, index)));
+}
+
+/** The same, without holding up writers where the database can. */
+export async function ensureIndexApart(database: Database, table: Table, index: Index): Promise<void> {
+  const { dialect } = database;
+  if (!dialect.indexApart) return ensureIndex(database, dialect, table, index);
+  await database.session((session) => dialect.indexApart!(session, table, index));
 }
 
 /** Two owners make the same thing at the same time: the second finds it there. */

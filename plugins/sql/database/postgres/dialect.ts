@@ -1,7 +1,7 @@
-import type { Dialect, Index, Table } from "../dialect.ts";
-import { quoteTable, tableParts } from "../dialect.ts";
+import { type Dialect, quoteTable, tableParts } from "../dialect.ts";
 import { timeText } from "../time.ts";
 import { ColumnLists } from "./column-lists.ts";
+import { indexApart } from "./index-apart.ts";
 
 const quote = (identifier: string) => `"${identifier.replaceAll('"', '""').replaceAll("\0", "")}"`;
 
@@ -29,8 +29,9 @@ export const postgresDialect: Dialect = {
   rowBuffer: (table) => new ColumnLists(table),
   least: (a, b) => `LEAST(${a}, ${b})`,
   greatest: (a, b) => `GREATEST(${a}, ${b})`,
-  createIndex: (table: Table, index: Index, apart: boolean) =>
-    `CREATE INDEX ${apart ? "CONCURRENTLY " : ""}IF NOT EXISTS ${quote(index.name)} ON ${quoteTable(postgresDialect, table.name)} (${index.columns.map(quote).join(", ")})`,
+  createIndex: (table, index) =>
+    `CREATE INDEX IF NOT EXISTS ${quote(index.name)} ON ${quoteTable(postgresDialect, table.name)} (${index.columns.map(quote).join(", ")})`,
+  indexApart,
   // duplicate_table, duplicate_column, unique_violation (in the catalogue: two made it at once)
   isThere: (error) => ["42P07", "42701", "23505"].includes((error as { code?: string } | undefined)?.code ?? ""),
   catalogue: {

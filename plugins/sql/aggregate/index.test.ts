@@ -1,0 +1,41 @@
+/** The index of the dashboard's queries, made beside writers. */
+import { open } from "@sluice/sdk/testing";
+import { expect, test } from "vitest";
+import { aggregateSinks } from "./sinks.ts";
+import { useDatabases } from "./testing/databases.ts";
+
+const [definition] = aggregateSinks;
+const [database] = useDatabases(["PostgreSQL"]);
+const INDEX = "tyk_aggregated_idx_dimension";
+
+const indexes = () =>
+  database!.query(
+    "SELECT indexrelid::regclass::text AS name, indisvalid AS valid FROM pg_index WHERE indrelid = 'tyk_aggregated'::regclass AND NOT indisprimary",
+  );
+
+async function startTogether(count: number): Promise<unknown[]> {
+  const sinks = await Promise.all(Array.from({ length: count }, () => open(definition!, database!.config)));
+  await Promise.all(sinks.map((sink) => sink.close()));
+  return sinks.flatMap(({ lines }) => lines);
+}
+
+test("several that start at once make it once", { timeout: 60_000 }, async () => {
+  for (let round = 0; round < 5; round++) {
+    const before = await open(definition!, { ...database!.config, omit_index_creation: true });
+    await before.close();
+    await database!.query(
+      "INSERT INTO tyk_aggregated (id, dimension, timestamp, org_id, dimension_value) SELECT n::text, 'apiid', n, 'o', 'v' || n FROM generate_series(1, 20000) n",
+    );
+    expect(await startTogether(3)).toEqual([]);
+    expect(await indexes()).toEqual([{ name: INDEX, valid: true }]);
+    await database!.query("DROP TABLE tyk_aggregated");
+  }
+});
+
+test("one that was left half made is made anew", async () => {
+  await startTogether(1);
+  await database!.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = '${INDEX}'::regclass`);
+  expect(await indexes()).toEqual([{ name: INDEX, valid: false }]);
+  expect(await startTogether(1)).toEqual([]);
+  expect(await indexes()).toEqual([{ name: INDEX, valid: true }]);
+});

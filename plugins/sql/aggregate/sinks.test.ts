@@ -186,6 +186,26 @@ describe.each(useDatabases())("$name", (database) => {
     );
   });
 
+  test("means have a double's digits, also where a row was there", async () => {
+    await empty(database, "tyk_aggregated");
+    const config = { ...database.config, store_analytics_per_minute: true };
+    const record = { orgId: "org1", responseCode: 200, timestamp: at("10:15:30"), latencyTotal: 4 };
+    for (const requestTimes of [[40], [8, 8, 8, 8, 8, 10]]) {
+      const sink = await open(sqlAggregate!, config);
+      sink.deliver(
+        requestTimes.map((requestTime) => ({ ...record, requestTime })),
+        { chunk: String(requestTimes) },
+      );
+      await sink.drain();
+      await sink.close();
+    }
+    const [row] = await database.query(
+      "SELECT counter_request_time AS mean, counter_latency AS latency FROM tyk_aggregated WHERE timestamp = 1709633700",
+    );
+    const [mean, latency] = database.name === "PostgreSQL" ? ["12.8571428571429", "4"] : [90 / 7, 4];
+    expect([row!.mean, row!.latency]).toEqual([mean, latency]);
+  });
+
   test("a chunk that comes again, to this owner or another, is not counted again", async () => {
     await empty(database, "tyk_aggregated");
     const [one, other] = [await open(sqlAggregate!, database.config), await open(sqlAggregate!, database.config)];

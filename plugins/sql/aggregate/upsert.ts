@@ -34,9 +34,9 @@ export function addUp(dialect: Dialect, table: Table): string {
     `CASE WHEN ${incoming(column)} > 0 AND ${known(column)} > ${LARGEST} - ${incoming(column)} THEN ${LARGEST} ` +
     `WHEN ${incoming(column)} < 0 AND ${known(column)} < -${LARGEST} - ${incoming(column)} THEN -${LARGEST} ` +
     `ELSE ${sum(column)} END`;
-  // 1e0: a sum of integers must not be divided as one, nor overflow.
+  // 1e0: a sum of integers must not be divided as one, nor overflow. In PostgreSQL the mean has the 15 digits of a double, as Tyk Pump's.
   const mean = (total: string) =>
-    `COALESCE((${known(total)} * 1e0 + ${incoming(total)}) / NULLIF(${sum("counter_hits")}, 0), 0)`;
+    `COALESCE(${dialect.double(`(${known(total)} * 1e0 + ${incoming(total)})`)} / NULLIF(${sum("counter_hits")}, 0), 0)`;
   const hitless = (of: typeof stored, column: string, otherwise: string) =>
     `WHEN ${of("counter_hits")} = 0 THEN ${column} ${otherwise}`;
   const maximum = (column: string) =>

@@ -50,6 +50,8 @@ export interface Dialect {
   incoming(column: string): string;
   /** Where the database has something better than `ValueRows`. */
   rowBuffer?(table: Table): RowBuffer;
+  /** A decimal number as a double, where the database tells them apart. */
+  double(expression: string): string;
   /** The least or greatest of two expressions. */
   least(a: string, b: string): string;
   greatest(a: string, b: string): string;

@@ -36,6 +36,7 @@ export function mysqlDialect({ stringSize, wholeSeconds }: MysqlTypes, zone: Zon
     time: (seconds, nanos) => timeText(seconds + zone.at(seconds).offset, nanos),
     onConflict: (_, assignments) => `ON DUPLICATE KEY UPDATE ${assignments.join(", ")}`,
     incoming: (column) => `VALUES(${quote(column)})`,
+    double: (expression) => expression,
     least: (a, b) => `LEAST(${a}, ${b})`,
     greatest: (a, b) => `GREATEST(${a}, ${b})`,
     createIndex(table, index) {

@@ -27,6 +27,7 @@ export const postgresDialect: Dialect = {
     `ON CONFLICT (${key.map(quote).join(", ")}) DO UPDATE SET ${assignments.join(", ")}`,
   incoming: (column) => `excluded.${quote(column)}`,
   rowBuffer: (table) => new ColumnLists(table),
+  double: (expression) => `CAST(${expression} AS double precision)`,
   least: (a, b) => `LEAST(${a}, ${b})`,
   greatest: (a, b) => `GREATEST(${a}, ${b})`,
   createIndex: (table, index) =>

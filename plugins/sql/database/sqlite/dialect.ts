@@ -23,6 +23,7 @@ export const sqliteDialect: Dialect = {
   onConflict: (key, assignments) =>
     `ON CONFLICT (${key.map(quote).join(", ")}) DO UPDATE SET ${assignments.join(", ")}`,
   incoming: (column) => `excluded.${quote(column)}`,
+  double: (expression) => expression,
   least: (a, b) => `MIN(${a}, ${b})`,
   greatest: (a, b) => `MAX(${a}, ${b})`,
   createIndex: (table, index) =>

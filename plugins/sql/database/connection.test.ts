@@ -27,6 +27,7 @@ describe("PostgreSQL", () => {
       "postgres://u:p%40%2F@h:6000/d?sslmode=disable&x=a%20b",
       { user: "u", password: "p@/", host: "h", port: "6000", dbname: "d", sslmode: "disable", x: "a b" },
     ],
+    ["postgres://u:p@:@h/d?options=a@b", { user: "u", password: "p@:", host: "h", dbname: "d", options: "a@b" }],
     ["postgresql://h", { host: "h" }],
     ["postgres://u@a:1,b,[::1]:3/d", { user: "u", host: "a,b,::1", port: "1,5432,3", dbname: "d" }],
     ["postgres:///d?host=/run/sockets", { dbname: "d", host: "/run/sockets" }],

@@ -20,8 +20,9 @@ function parsePairs(text: string): Map<string, string> {
 }
 
 function parseUrl(text: string): Map<string, string> {
-  // Several hosts are no URL: they are read here.
-  const match = /^postgres(?:ql)?:\/\/(?:([^:@/]*)(?::([^@]*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(text);
+  // Several hosts are no URL: they are read here. A password may have an @, the last one ends it.
+  const match =
+    /^postgres(?:ql)?:\/\/(?:([^:@/]*)(?::((?:[^@]|@(?=[^/?]*@))*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(text);
   if (!match) throw malformed("it is not a URL like postgres://user:password@host:5432/database");
   const [, user, password, hosts = "", database, query] = match;
   const settings = new Map<string, string>();

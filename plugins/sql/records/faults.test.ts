@@ -230,6 +230,9 @@ for (const one of CASES) {
           "host=h sslmode=verify-ca sslrootcert=/nowhere/s3",
           `${server.dsn} sslmode=require`,
           server.dsn.replace("dbname=postgres", "dbname=nowhere"),
+          `${server.dsn} TimeZone=Nowhere`,
+          `${server.dsn} keepalives=1`,
+          `${server.dsn} max_connections=5`,
         ],
         mysql: [
           "root:s3cret@tcp(h:1)",
@@ -239,6 +242,9 @@ for (const one of CASES) {
           "mysql://[",
           server.dsn.replace("/sluice", "/nowhere"),
           `${server.dsn}?tls=true`,
+          `${server.dsn}?loc=Nowhere`,
+          `${server.dsn}?keepalives=1`,
+          `${server.dsn}?sql_mode=nowhere`,
         ],
       }[type];
       for (const connection_string of strings) {

@@ -7,6 +7,7 @@ const FAULTS: { readonly [state: string]: Fault } = {
   "40": "retryable",
   "08": "retryable", // connection
   "53": "retryable", // resources: disk, memory, connections
+  "55P02": "fatal", // a parameter that a session cannot change
   "55": "retryable", // not available: lock, in use
   "57": "retryable", // shutdown, cancelled, starting up
   "58": "retryable", // system error
@@ -14,6 +15,7 @@ const FAULTS: { readonly [state: string]: Fault } = {
   "25006": "retryable", // read-only: a standby, until it is promoted
   "25": "retryable",
   "21": "refused",
+  "22023": "fatal", // a parameter of the connection string with a value that it cannot have
   "22": "refused", // data: out of range, bad UTF-8, NUL
   "23": "refused", // constraints
   "54": "refused", // program limit: a value too large
@@ -23,6 +25,7 @@ const FAULTS: { readonly [state: string]: Fault } = {
   "3D": "fatal", // no such database
   "3F": "fatal", // no such schema
   "42501": "fatal", // no right to it
+  "42704": "fatal", // a parameter of the connection string that there is not
   "42": "retryable", // no such table or column: dropped under us, made again at the next try
   "0A": "fatal",
   "0L": "fatal",

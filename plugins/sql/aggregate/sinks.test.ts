@@ -4,6 +4,7 @@ import type { RecordInput } from "@sluice/sdk/record";
 import { type OpenSink, open } from "@sluice/sdk/testing";
 import { describe, expect, test, vi } from "vitest";
 import type { Until } from "../database/database.ts";
+import { today } from "../database/schema.ts";
 import { sqliteDialect } from "../database/sqlite/dialect.ts";
 import { AggregateGather } from "./gather.ts";
 import { GatherSize } from "./gather-size.ts";
@@ -297,6 +298,8 @@ describe.each(useDatabases())("$name", (database) => {
     await empty(database, "tyk_aggregated_20240305", "tyk_aggregated_20240306");
     const config = { ...database.config, table_sharding: true, store_analytics_per_minute: true };
     const sink = await open(sqlAggregate!, config);
+    // Today's is there from the start.
+    expect((await table(database, `tyk_aggregated_${today()}`)).size).toBe(0);
     const record = { orgId: "org1", responseCode: 200 };
     sink.deliver([
       { ...record, timestamp: at("23:58:59") },

@@ -70,7 +70,7 @@ const aggregate = (type: string, kind: AggregateKind) =>
       const index = kind !== "graphql" && !config.omit_index_creation && !(kind === "mcp" && daily);
       const store = new AggregateStore(database, { kind, daily, index, rows: config.batch_size || 1000 });
       try {
-        await store.open(config.migrate_sharded_tables);
+        await store.open(config.migrate_sharded_tables, log);
       } catch (error) {
         await database.close();
         throw error;

@@ -1,7 +1,8 @@
+import type { Log } from "@sluice/sdk";
 import type { AggregateGroup, AggregateKind } from "@sluice/sdk/aggregate";
 import type { Database, Session, Until } from "../database/database.ts";
 import type { Table } from "../database/dialect.ts";
-import { ensureIndex, ensureIndexApart, migrate, shardsOf } from "../database/schema.ts";
+import { ensureIndex, ensureIndexApart, migrate, migrateDays, today } from "../database/schema.ts";
 import { rowBufferOf } from "../database/value-rows.ts";
 import { MARKS } from "../watermarks/table.ts";
 import { rowMaker } from "./rows.ts";
@@ -36,15 +37,16 @@ export class AggregateStore {
     this.#options = options;
   }
 
-  /** `all`: tables of days that are there get the columns that they lack. */
-  async open(all: boolean): Promise<void> {
+  /** `all`: tables of days that are there get the columns that they lack; else there is one for today. */
+  async open(all: boolean, log: Log): Promise<void> {
     const { database } = this;
     const { kind, daily } = this.#options;
     await migrate(database, database.dialect, MARKS);
-    if (!daily) await this.#table("");
-    if (!daily || !all) return;
     const base = tableName(kind);
-    for (const name of await shardsOf(database, database.dialect, base)) await this.#table(name.slice(base.length + 1));
+    if (!daily) await this.#table("");
+    else if (all) await migrateDays(database, base, log, (name) => this.#table(name.slice(base.length + 1)));
+    else if (kind !== "graphql")
+      await this.#table(today()).catch((error: Error) => log.warn(`There is no table for today yet: ${error.message}`));
   }
 
   /** Adds up in one transaction, with what `also` does in it. */

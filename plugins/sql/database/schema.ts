@@ -1,3 +1,4 @@
+import type { Log } from "@sluice/sdk";
 import type { Database, Session } from "./database.ts";
 import { type Column, type Dialect, type Index, quoteTable, type Table } from "./dialect.ts";
 
@@ -50,6 +51,22 @@ export async function ensureIndexApart(database: Database, table: Table, index: 
   await database.session((session) => dialect.indexApart!(session, table, index));
 }
 
+/** Migrates tables of days. What fails is a warning: those of past days may be somebody else's by now. */
+export async function migrateDays(
+  database: Database,
+  prefix: string,
+  log: Log,
+  migrateOne: (name: string) => Promise<unknown>,
+): Promise<void> {
+  for (const name of await shardsOf(database, database.dialect, prefix)) {
+    try {
+      await migrateOne(name);
+    } catch (error) {
+      log.warn(`The table ${name} keeps its columns: ${(error as Error).message}`);
+    }
+  }
+}
+
 /** Two owners make the same thing at the same time: the second finds it there. */
 async function unlessThere(dialect: Dialect, make: () => Promise<unknown>): Promise<void> {
   try {
@@ -59,7 +76,14 @@ async function unlessThere(dialect: Dialect, make: () => Promise<unknown>): Prom
   }
 }
 
-/** The days that `<prefix>_YYYYMMDD` tables are there for. */
+/** Today as such a table has it, by the process's clock and zone. */
+export function today(): string {
+  const now = new Date();
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+}
+
+/** All tables `<prefix>_YYYYMMDD`. */
 export async function shardsOf(session: Session, dialect: Dialect, prefix: string): Promise<string[]> {
   const { rows } = await session.query(dialect.catalogue.tables);
   return rows.map(({ name }) => String(name)).filter((name) => isShard(name, prefix));

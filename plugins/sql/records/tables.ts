@@ -1,7 +1,7 @@
 import type { Log } from "@sluice/sdk";
 import type { Database } from "../database/database.ts";
 import { quoteTable, type Table } from "../database/dialect.ts";
-import { ensureIndex, migrate, shardsOf } from "../database/schema.ts";
+import { ensureIndex, migrate, migrateDays, today } from "../database/schema.ts";
 
 /** What the tables of one sink look like. */
 export interface TablePlan {
@@ -46,20 +46,12 @@ export class Tables {
 
   /** The table of today, by the process's clock and zone. */
   async today(): Promise<void> {
-    const now = new Date();
-    const two = (n: number) => String(n).padStart(2, "0");
-    await this.ofDay(`${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`);
+    await this.ofDay(today());
   }
 
-  /** Gives the tables of all days the columns that they lack. What fails is a warning: those of past days may be somebody else's by now. */
-  async migrateDays(log: Log): Promise<void> {
-    for (const name of await shardsOf(this.#database, this.#database.dialect, this.#plan.name)) {
-      try {
-        await this.#migrate(name);
-      } catch (error) {
-        log.warn(`The table ${name} keeps its columns: ${(error as Error).message}`);
-      }
-    }
+  /** Gives the tables of all days the columns that they lack. */
+  migrateDays(log: Log): Promise<void> {
+    return migrateDays(this.#database, this.#plan.name, log, (name) => this.#migrate(name));
   }
 
   /** They are not what they were: to be looked at again. */

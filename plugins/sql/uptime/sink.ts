@@ -21,11 +21,11 @@ export const uptimeSink = defineSink({
   decodes: false,
   config: Type.Object({ ...connectionSettings }),
   check: ({ config }) => checkDatabase(config, UPTIME_TABLE),
-  async open({ config, name, every }) {
+  async open({ config, name, log, every }) {
     const database = await openDatabase(config);
     const store = new UptimeStore(database, config.batch_size || 1000);
     try {
-      await store.open(config.table_sharding, config.migrate_sharded_tables);
+      await store.open(config.table_sharding, config.migrate_sharded_tables, log);
     } catch (error) {
       await database.close();
       throw error;

@@ -1,8 +1,9 @@
+import type { Log } from "@sluice/sdk";
 import { addUp } from "../aggregate/upsert.ts";
 import { dimensionIndex } from "../counters/columns.ts";
 import type { Database, Session, Until } from "../database/database.ts";
 import type { Table } from "../database/dialect.ts";
-import { ensureIndex, insertRows, migrate, shardsOf } from "../database/schema.ts";
+import { ensureIndex, insertRows, migrate, migrateDays } from "../database/schema.ts";
 import { MARKS } from "../watermarks/table.ts";
 import type { Counter, UptimeCounters } from "./counters.ts";
 import { rowOf, UPTIME_TABLE, uptimeTable } from "./table.ts";
@@ -20,14 +21,14 @@ export class UptimeStore {
   }
 
   /** `days`: a table for each; `all`: those that are there get the columns that they lack. */
-  async open(days: boolean, all: boolean): Promise<void> {
+  async open(days: boolean, all: boolean, log: Log): Promise<void> {
     const { database } = this;
     await migrate(database, database.dialect, MARKS);
     if (!days) await this.#ensure(uptimeTable(""));
-    if (!days || !all) return;
-    for (const name of await shardsOf(database, database.dialect, UPTIME_TABLE)) {
-      await this.#ensure(uptimeTable(name.slice(UPTIME_TABLE.length + 1)));
-    }
+    else if (all)
+      await migrateDays(database, UPTIME_TABLE, log, (name) =>
+        this.#ensure(uptimeTable(name.slice(UPTIME_TABLE.length + 1))),
+      );
   }
 
   /** Adds up in one transaction, with what `also` does in it. */

@@ -1,6 +1,8 @@
-/** The index of the dashboard's queries, made beside writers. */
+/** What is made at the start: the index of the dashboard's queries, beside writers; columns of earlier days' tables. */
+import type { SinkDefinition } from "@sluice/sdk";
 import { open } from "@sluice/sdk/testing";
 import { expect, test } from "vitest";
+import { uptimeSink } from "../uptime/sink.ts";
 import { aggregateSinks } from "./sinks.ts";
 import { useDatabases } from "./testing/databases.ts";
 
@@ -38,4 +40,27 @@ test("one that was left half made is made anew", async () => {
   expect(await indexes()).toEqual([{ name: INDEX, valid: false }]);
   expect(await startTogether(1)).toEqual([]);
   expect(await indexes()).toEqual([{ name: INDEX, valid: true }]);
+});
+
+test("a table of an earlier day that cannot be changed stops nobody", async () => {
+  await database!.query("CREATE ROLE lesser LOGIN; GRANT ALL ON SCHEMA public TO lesser");
+  const [server, user] = [database!.config.connection_string, "user=lesser"];
+  const config = {
+    ...database!.config,
+    connection_string: server.replace("user=sluice", user),
+    table_sharding: true,
+    migrate_sharded_tables: true,
+  };
+  for (const [sink, name] of [
+    [definition, "tyk_aggregated_20240101"],
+    [uptimeSink, "tyk_uptime_analytics_20240101"],
+  ] as unknown as [SinkDefinition, string][]) {
+    await database!.query("DROP TABLE IF EXISTS sluice_watermarks");
+    await database!.query(`CREATE TABLE ${name} (id text PRIMARY KEY); GRANT ALL ON ${name} TO lesser`);
+    const opened = await open(sink, config);
+    await opened.close();
+    expect(opened.lines).toMatchObject([
+      { level: "warn", message: expect.stringContaining(`The table ${name} keeps its columns`) },
+    ]);
+  }
 });

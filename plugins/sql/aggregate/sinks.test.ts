@@ -392,6 +392,21 @@ describe.each(useDatabases())("$name", (database) => {
     ]);
   });
 
+  test("adds to a row that is older than some columns", async () => {
+    await empty(database, "tyk_aggregated");
+    await database.query(
+      "CREATE TABLE tyk_aggregated (id varchar(191) PRIMARY KEY, dimension varchar(99), timestamp bigint, counter_hits bigint)",
+    );
+    await database.query(`INSERT INTO tyk_aggregated VALUES ('${hex("1709632800org1total")}', '', 1709632800, 5)`);
+    const sink = await open(sqlAggregate!, database.config);
+    sink.deliver(ORDERS.slice(0, 2));
+    await settle(sink);
+    await sink.close();
+    const [row] = await database.query("SELECT * FROM tyk_aggregated WHERE dimension = ''");
+    const columns = ["hits", "success", "total_request_time", "max_latency", "min_latency", "max_upstream_latency"];
+    expect(columns.map((column) => Number(row![`counter_${column}`]))).toEqual([7, 1, 17, 12, 12, 10]);
+  });
+
   test("a table that somebody drops is made again", async () => {
     await empty(database, "tyk_aggregated");
     const sink = await open(sqlAggregate!, database.config);

@@ -27,6 +27,8 @@ export function addUp(dialect: Dialect, table: Table): string {
   const stored = (column: string) => `${quoteTable(dialect, table.name)}.${dialect.quote(column)}`;
   const known = (column: string) => `COALESCE(${stored(column)}, 0)`;
   const incoming = (column: string) => dialect.incoming(column);
+  // Null where the column is younger than the row.
+  const either = (column: string) => `COALESCE(${stored(column)}, ${incoming(column)})`;
   const sum = (column: string) => `${known(column)} + ${incoming(column)}`;
   const set = (column: string, value: string) => `${dialect.quote(column)} = ${value}`;
 
@@ -40,7 +42,7 @@ export function addUp(dialect: Dialect, table: Table): string {
   const hitless = (of: typeof stored, column: string, otherwise: string) =>
     `WHEN ${of("counter_hits")} = 0 THEN ${column} ${otherwise}`;
   const maximum = (column: string) =>
-    `CASE ${hitless(known, incoming(column), hitless(incoming, stored(column), `ELSE ${dialect.greatest(stored(column), incoming(column))} END`))}`;
+    `CASE ${hitless(known, incoming(column), hitless(incoming, stored(column), `ELSE ${dialect.greatest(either(column), incoming(column))} END`))}`;
   // The minimum of a row is that of its records that are no errors (the total: of its successes), if it has such.
   const good = (of: typeof stored) =>
     `CASE WHEN ${stored("dimension")} = '' THEN ${of("counter_success")} ELSE ${of("counter_hits")} - ${of("counter_error")} END > 0`;
@@ -48,20 +50,14 @@ export function addUp(dialect: Dialect, table: Table): string {
     `CASE ${hitless(known, incoming(column), hitless(incoming, stored(column), ""))}` +
     `WHEN ${good(known)} AND NOT (${good(incoming)}) THEN ${stored(column)} ` +
     `WHEN ${good(incoming)} AND NOT (${good(known)}) THEN ${incoming(column)} ` +
-    `ELSE ${dialect.least(stored(column), incoming(column))} END`;
+    `ELSE ${dialect.least(either(column), incoming(column))} END`;
 
   return dialect.onConflict(table.primaryKey!, [
     // MySQL gives what follows the values that are set before: what is made of counts comes ahead of them.
     ...MEANS.map(([column, total]) => set(column, mean(total))),
     ...MAXIMA.map((column) => set(column, maximum(column))),
     ...MINIMA.map((column) => set(column, minimum(column))),
-    set(
-      "counter_last_time",
-      dialect.greatest(
-        `COALESCE(${stored("counter_last_time")}, ${incoming("counter_last_time")})`,
-        incoming("counter_last_time"),
-      ),
-    ),
+    set("counter_last_time", dialect.greatest(either("counter_last_time"), incoming("counter_last_time"))),
     ...SATURATED.map((column) => set(column, saturated(column))),
     ...COUNTS.map((column) => set(column, sum(column))),
   ]);

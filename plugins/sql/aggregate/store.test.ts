@@ -1,7 +1,8 @@
 /** What is made at the start: the index of the dashboard's queries, beside writers; columns of earlier days' tables. */
 import type { SinkDefinition } from "@sluice/sdk";
 import { open } from "@sluice/sdk/testing";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { rawSinks } from "../records/sinks.ts";
 import { uptimeSink } from "../uptime/sink.ts";
 import { aggregateSinks } from "./sinks.ts";
 import { useDatabases } from "./testing/databases.ts";
@@ -64,3 +65,40 @@ test("a table of an earlier day that cannot be changed stops nobody", async () =
     ]);
   }
 });
+
+const RECORD = { orgId: "o", responseCode: 200, timestamp: Date.UTC(2024, 2, 5, 12) };
+const [sql] = rawSinks;
+
+test.each([
+  ["sql_aggregate", definition, {}, "tyk_aggregated WHERE dimension = ''"],
+  ["sql-uptime", uptimeSink, {}, "tyk_uptime_analytics WHERE dimension = ''"],
+  ["sql", sql, { effectively_once: true }, "tyk_analytics"],
+] as unknown as [string, SinkDefinition, object, string][])(
+  "%s: when all tables are dropped under it they are made again, its own among them",
+  async (_, type, options, rows) => {
+    const sink = await open(type, { ...database!.config, ...options });
+    const settle = async () => {
+      let settled = false;
+      const end = sink.settled().then(() => {
+        settled = true;
+      });
+      await vi.waitFor(
+        async () => {
+          await sink.clock.advance(4000);
+          expect(settled).toBe(true);
+        },
+        { timeout: 10_000 },
+      );
+      await end;
+    };
+    sink.deliver([RECORD]);
+    await settle();
+    for (const redelivered of [false, true]) {
+      await database!.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+      sink.deliver([RECORD], { redelivered });
+      await settle();
+      expect(await database!.query(`SELECT 1 FROM ${rows}`)).toHaveLength(1);
+    }
+    await sink.close();
+  },
+);

@@ -31,6 +31,7 @@ export class AggregateStore {
   readonly database: Database;
   readonly #options: StoreOptions;
   readonly #ready = new Map<string, Table>();
+  #marked = false;
 
   constructor(database: Database, options: StoreOptions) {
     this.database = database;
@@ -41,7 +42,7 @@ export class AggregateStore {
   async open(all: boolean, log: Log): Promise<void> {
     const { database } = this;
     const { kind, daily } = this.#options;
-    await migrate(database, database.dialect, MARKS);
+    await this.#marks();
     const base = tableName(kind);
     if (!daily) await this.#table("");
     else if (all) await migrateDays(database, base, log, (name) => this.#table(name.slice(base.length + 1)));
@@ -60,6 +61,7 @@ export class AggregateStore {
     } catch (error) {
       // Somebody may have dropped a table: the next try looks.
       this.#ready.clear();
+      this.#marked = false;
       throw error;
     }
   }
@@ -72,6 +74,7 @@ export class AggregateStore {
     const days = byDay(groups, this.#options.daily);
     const tables: [Table, AggregateGroup[]][] = [];
     // Ahead: MySQL commits what is open when a table is made.
+    await this.#marks();
     for (const [day, some] of days) tables.push([await this.#table(day), some]);
     await this.database.transaction(async (session) => {
       await also(session);
@@ -116,6 +119,11 @@ export class AggregateStore {
     const { kind, daily, index } = this.#options;
     const table = aggregateTable(kind, "");
     if (index && !daily) await ensureIndexApart(database, table, dimensionIndex(table));
+  }
+
+  async #marks(): Promise<void> {
+    if (!this.#marked) await migrate(this.database, this.database.dialect, MARKS);
+    this.#marked = true;
   }
 
   async #table(day: string): Promise<Table> {

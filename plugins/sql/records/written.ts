@@ -40,6 +40,8 @@ export class Written {
   readonly #known = new Map<string, Ranges | null>();
   /** Chunks of calls that have failed: whether that committed is not known, and they come again in pieces. */
   readonly #failed = new Set<string>();
+  /** Whether its table is there, as far as we know. */
+  #ready = false;
 
   private constructor(database: Database, sink: string) {
     this.#database = database;
@@ -47,12 +49,14 @@ export class Written {
   }
 
   static async open(database: Database, sink: string): Promise<Written> {
-    await migrate(database, database.dialect, WRITTEN);
-    return new Written(database, sink);
+    const written = new Written(database, sink);
+    await written.#ensure();
+    return written;
   }
 
   /** Those without a row. */
   async rest(batch: Batch): Promise<Batch> {
+    await this.#ensure();
     const unknown = new Set<string>();
     for (const { chunk, redelivered } of batch.parts) {
       if (this.#known.has(chunk)) continue;
@@ -79,6 +83,7 @@ export class Written {
 
   /** A call with these has failed. */
   failed(batch: Batch): void {
+    this.#ready = false;
     for (const { chunk } of batch.parts) {
       this.#known.delete(chunk);
       this.#failed.add(chunk);
@@ -97,6 +102,11 @@ export class Written {
       `DELETE FROM ${quoteTable(dialect, WRITTEN.name)} WHERE sink = ${sink} AND ${dialect.quote("at")} < ${at}`,
       [this.#sink, Math.floor(Date.now() / 1000) - seconds],
     );
+  }
+
+  async #ensure(): Promise<void> {
+    if (!this.#ready) await migrate(this.#database, this.#database.dialect, WRITTEN);
+    this.#ready = true;
   }
 
   #steps(batch: Batch): Step[] {

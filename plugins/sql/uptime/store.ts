@@ -23,7 +23,7 @@ export class UptimeStore {
   /** `days`: a table for each; `all`: those that are there get the columns that they lack. */
   async open(days: boolean, all: boolean, log: Log): Promise<void> {
     const { database } = this;
-    await migrate(database, database.dialect, MARKS);
+    await this.#ensure(MARKS);
     if (!days) await this.#ensure(uptimeTable(""));
     else if (all)
       await migrateDays(database, UPTIME_TABLE, log, (name) =>
@@ -37,11 +37,17 @@ export class UptimeStore {
     // One order for all owners: no deadlock.
     const days = [...counters.days].sort(([a], [b]) => (a < b ? -1 : 1));
     // Ahead: MySQL commits what is open when a table is made.
-    for (const [day] of days) await this.#ensure(uptimeTable(day));
-    await database.transaction(async (session) => {
-      await also(session);
-      for (const [day, rows] of days) await this.#add(session, uptimeTable(day), [...rows.values()]);
-    }, until);
+    try {
+      for (const table of [MARKS, ...days.map(([day]) => uptimeTable(day))]) await this.#ensure(table);
+      await database.transaction(async (session) => {
+        await also(session);
+        for (const [day, rows] of days) await this.#add(session, uptimeTable(day), [...rows.values()]);
+      }, until);
+    } catch (error) {
+      // Somebody may have dropped a table: the next try looks.
+      this.#ready.clear();
+      throw error;
+    }
   }
 
   async #add(session: Session, table: Table, counters: readonly Counter[]): Promise<void> {
@@ -60,7 +66,7 @@ export class UptimeStore {
     if (this.#ready.has(table.name)) return;
     const { database } = this;
     const isNew = await migrate(database, database.dialect, table);
-    if (isNew) await ensureIndex(database, database.dialect, table, dimensionIndex(table));
+    if (isNew && table !== MARKS) await ensureIndex(database, database.dialect, table, dimensionIndex(table));
     this.#ready.add(table.name);
   }
 }

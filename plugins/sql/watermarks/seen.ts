@@ -1,7 +1,8 @@
 import type { Batch, Part, RecordBase } from "@sluice/sdk";
 import type { Session } from "../database/database.ts";
 import type { Dialect } from "../database/dialect.ts";
-import { advanceMarks, readMarks, type Stretch } from "./table.ts";
+import { migrate } from "../database/schema.ts";
+import { advanceMarks, MARKS, readMarks, type Stretch } from "./table.ts";
 
 /** What of each chunk one gather has in it, and what of redelivered chunks was counted before. */
 export class Seen {
@@ -18,7 +19,7 @@ export class Seen {
   /** Takes a batch's parts in. Afterwards `isNew` tells of its records. */
   async add<R>(session: Session, batch: Batch<R>): Promise<void> {
     const again = new Set(batch.parts.filter(({ redelivered }) => redelivered).map(({ chunk }) => chunk));
-    this.#done = again.size === 0 ? new Map() : await readMarks(session, this.#dialect, this.#sink, [...again]);
+    this.#done = again.size === 0 ? new Map() : await this.#read(session, [...again]);
     for (const part of batch.parts) this.#extend(part);
   }
 
@@ -34,6 +35,16 @@ export class Seen {
   /** In the transaction of the rows. Throws Redeliver where another owner was faster. */
   commit(session: Session): Promise<void> {
     return advanceMarks(session, this.#dialect, this.#sink, [...this.#stretches.values()]);
+  }
+
+  async #read(session: Session, chunks: readonly string[]): Promise<Map<string, number>> {
+    try {
+      return await readMarks(session, this.#dialect, this.#sink, chunks);
+    } catch (error) {
+      // Somebody may have dropped the table: the next try finds it.
+      await migrate(session, this.#dialect, MARKS);
+      throw error;
+    }
   }
 
   #extend({ chunk, from, to }: Part): void {

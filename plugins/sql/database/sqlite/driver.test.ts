@@ -1,8 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { type SqliteConnection, sqliteDriver } from "./driver.ts";
+import type { SinkDefinition } from "@sluice/sdk";
+import { open } from "@sluice/sdk/testing";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { aggregateSinks } from "../../aggregate/sinks.ts";
+import { rawSinks } from "../../records/sinks.ts";
+import { SqliteConnection, sqliteDriver } from "./driver.ts";
 
 async function connections(n: number): Promise<SqliteConnection[]> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-sqlite-"));
@@ -77,4 +81,36 @@ test("what is no database, or cannot be opened, is the configuration's fault", a
     const error = await driver.connect().catch((thrown: unknown) => thrown);
     expect(driver.fault(error), file).toBe("fatal");
   }
+});
+
+test("a file that is removed or replaced is not written to where nobody sees it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-sqlite-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "a.db");
+  const [sql, aggregate] = [rawSinks[0], aggregateSinks[0]] as unknown as SinkDefinition[];
+  const rows: unknown[] = [];
+  for (const [definition, table] of [
+    [sql!, "tyk_analytics"],
+    [aggregate!, "tyk_aggregated WHERE dimension = ''"],
+  ] as const) {
+    const sink = await open(definition, { type: "sqlite", connection_string: file });
+    for (const day of [1, 2]) {
+      sink.deliver([{ orgId: "o", timestamp: Date.UTC(2024, 2, day) }]);
+      let settled = false;
+      const end = sink.settled().then(() => {
+        settled = true;
+      });
+      await vi.waitFor(async () => {
+        await sink.clock.advance(4000);
+        expect(settled).toBe(true);
+      });
+      await end;
+      if (day === 1) for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    }
+    await sink.close();
+    const connection = new SqliteConnection(file);
+    rows.push(...(await connection.query(`SELECT count(*) AS rows FROM ${table}`)).rows);
+    await connection.close();
+  }
+  expect(rows).toEqual([{ rows: 1 }, { rows: 1 }]);
 });

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import Sqlite from "better-sqlite3";
 import type { Result, Row, Value } from "../database.ts";
@@ -43,9 +44,14 @@ export class SqliteConnection implements Connection {
   readonly database: Sqlite.Database;
   usable = true;
   readonly #statements = new Map<string, Sqlite.Statement>();
+  readonly #file: string;
+  /** Which file it is; undefined: in memory. */
+  readonly #inode: number | undefined;
 
   constructor(file: string) {
+    this.#file = file;
     this.database = new Sqlite(file, { timeout: BLOCK_MS });
+    this.#inode = inodeOf(file);
     try {
       this.database.pragma("journal_mode = WAL");
       // With WAL this loses no commit when the process dies; the last ones only when the machine does.
@@ -77,6 +83,11 @@ export class SqliteConnection implements Connection {
   }
 
   async begin(): Promise<void> {
+    if (inodeOf(this.#file) !== this.#inode) {
+      this.cancel();
+      // What is written to it would be gone.
+      throw new Error(`the file ${this.#file} was removed or replaced`);
+    }
     await patiently(() => this.statement("BEGIN IMMEDIATE").run());
   }
 
@@ -96,6 +107,10 @@ export class SqliteConnection implements Connection {
   async close(): Promise<void> {
     this.cancel();
   }
+}
+
+function inodeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino;
 }
 
 /** `file`: a path. */

@@ -2,6 +2,9 @@
 import type { SinkDefinition } from "@sluice/sdk";
 import { open } from "@sluice/sdk/testing";
 import { expect, test, vi } from "vitest";
+import { openDatabase } from "../database/open.ts";
+import { migrate } from "../database/schema.ts";
+import type { ConnectionSettings } from "../database/settings.ts";
 import { rawSinks } from "../records/sinks.ts";
 import { uptimeSink } from "../uptime/sink.ts";
 import { aggregateSinks } from "./sinks.ts";
@@ -102,3 +105,14 @@ test.each([
     await sink.close();
   },
 );
+
+test("several that make the same tables at once", { timeout: 30_000 }, async () => {
+  const several = await Promise.all(
+    Array.from({ length: 6 }, () => openDatabase({ ...database!.config, mysql: {} } as ConnectionSettings)),
+  );
+  for (let round = 0; round < 60; round++) {
+    const table = { name: `made_${round}`, columns: [{ name: "id", type: "key" as const }], primaryKey: ["id"] };
+    await Promise.all(several.map((one) => migrate(one, one.dialect, table)));
+  }
+  await Promise.all(several.map((one) => one.close()));
+});

@@ -33,8 +33,9 @@ export const postgresDialect: Dialect = {
   createIndex: (table, index) =>
     `CREATE INDEX IF NOT EXISTS ${quote(index.name)} ON ${quoteTable(postgresDialect, table.name)} (${index.columns.map(quote).join(", ")})`,
   indexApart,
-  // duplicate_table, duplicate_column, unique_violation (in the catalogue: two made it at once)
-  isThere: (error) => ["42P07", "42701", "23505"].includes((error as { code?: string } | undefined)?.code ?? ""),
+  // duplicate_table, duplicate_column; of two that make it at once: duplicate_object (its type), unique_violation (in the catalogue)
+  isThere: (error) =>
+    ["42P07", "42701", "42710", "23505"].includes((error as { code?: string } | undefined)?.code ?? ""),
   catalogue: {
     columns(table) {
       const { schema, name } = tableParts(table);

@@ -1,5 +1,5 @@
 /** What is made at the start: the index of the dashboard's queries, beside writers; columns of earlier days' tables. */
-import type { SinkDefinition } from "@sluice/sdk";
+import type { Log, SinkDefinition } from "@sluice/sdk";
 import { open } from "@sluice/sdk/testing";
 import { expect, test, vi } from "vitest";
 import { openDatabase } from "../database/open.ts";
@@ -8,6 +8,7 @@ import type { ConnectionSettings } from "../database/settings.ts";
 import { rawSinks } from "../records/sinks.ts";
 import { uptimeSink } from "../uptime/sink.ts";
 import { aggregateSinks } from "./sinks.ts";
+import { AggregateStore } from "./store.ts";
 import { useDatabases } from "./testing/databases.ts";
 
 const [definition] = aggregateSinks;
@@ -115,4 +116,24 @@ test("several that make the same tables at once", { timeout: 30_000 }, async () 
     await Promise.all(several.map((one) => migrate(one, one.dialect, table)));
   }
   await Promise.all(several.map((one) => one.close()));
+});
+
+test("a lock that somebody holds is not waited for without end, but for those that an index waits for", async () => {
+  const one = await openDatabase({ ...database!.config, mysql: {} } as ConnectionSettings);
+  const patience = async () => (await one.query("SHOW lock_timeout")).rows;
+  expect(await patience()).toEqual([{ lock_timeout: "50s" }]);
+  await one.query("DROP TABLE IF EXISTS tyk_aggregated");
+  const store = new AggregateStore(one, { kind: "rest", daily: false, index: true, rows: 1000 });
+  await store.open(false, { warn() {} } as unknown as Log);
+  await store.index();
+  expect(await indexes()).toEqual([{ name: INDEX, valid: true }]);
+  expect(await patience()).toEqual([{ lock_timeout: "50s" }]);
+  await one.close();
+  const string = `${database!.config.connection_string} lock_timeout=200`;
+  const own = await openDatabase({ ...database!.config, connection_string: string, mysql: {} } as ConnectionSettings);
+  await own.transaction(async (session) => {
+    await session.query("LOCK TABLE tyk_aggregated IN ACCESS EXCLUSIVE MODE");
+    await expect(own.query('ALTER TABLE tyk_aggregated ADD "new" text')).rejects.toThrow("lock timeout (55P03)");
+  });
+  await own.close();
 });

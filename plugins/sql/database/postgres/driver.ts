@@ -6,6 +6,8 @@ import { postgresDialect } from "./dialect.ts";
 import { postgresFault } from "./faults.ts";
 import { postgresLoader } from "./loader.ts";
 
+/** Longest that a statement waits for a lock, as in MySQL; its deadline may end it before. Making a table has none. */
+const LOCK_SECONDS = 50;
 const INT8 = 20;
 /** Types whose text is not to be left as text: 64-bit integers become numbers, times stay texts. */
 const types = {
@@ -35,6 +37,7 @@ export class PostgresConnection implements Connection {
     const connection = new PostgresConnection(new pg.Client({ ...config, types, keepAlive: true }));
     try {
       await connection.client.connect();
+      if (!config.options?.includes("lock_timeout")) await connection.query(`SET lock_timeout = '${LOCK_SECONDS}s'`);
     } catch (error) {
       connection.cancel();
       throw error;

@@ -12,8 +12,12 @@ const LOCK = "(7310579::bigint << 32) + to_regclass($1::text)::oid::bigint";
  */
 export async function indexApart(session: Session, table: Table, index: Index): Promise<void> {
   const on = quoteTable(postgresDialect, table.name);
-  const { rows } = await session.query(`SELECT pg_try_advisory_lock(${LOCK}) AS mine`, [on]);
-  if (rows[0]!.mine !== true) return;
+  const { rows } = await session.query(
+    `SELECT pg_try_advisory_lock(${LOCK}) AS mine, current_setting('lock_timeout') AS patience`,
+    [on],
+  );
+  const { mine, patience } = rows[0] as { mine: boolean; patience: string };
+  if (!mine) return;
   try {
     const { schema } = tableParts(table.name);
     const name = [...(schema === null ? [] : [schema]), index.name].map(postgresDialect.quote).join(".");
@@ -22,10 +26,14 @@ export async function indexApart(session: Session, table: Table, index: Index): 
       [name],
     );
     if (known.rows[0]?.valid === true) return;
+    // For all that write there now, however long they take.
+    await session.query("SET lock_timeout = 0");
     if (known.rows.length > 0) await session.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
     await session.query(postgresDialect.createIndex(table, index).replace("INDEX", "INDEX CONCURRENTLY"));
   } finally {
-    // It ends with the connection, too.
-    await session.query(`SELECT pg_advisory_unlock(${LOCK})`, [on]).catch(() => {});
+    // The lock ends with the connection, too.
+    await session
+      .query(`SELECT pg_advisory_unlock(${LOCK}), set_config('lock_timeout', $2, false)`, [on, patience])
+      .catch(() => {});
   }
 }

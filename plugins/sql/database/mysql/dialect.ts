@@ -11,8 +11,11 @@ export interface MysqlTypes {
 
 const quote = (identifier: string) => `\`${identifier.replaceAll("`", "``").replaceAll("\0", "")}\``;
 
-/** As in Tyk Pump's tables. Also what an index takes of a text: 767 bytes in the older formats of InnoDB's rows, four a character. */
+/** As in Tyk Pump's tables. */
 const KEY_CHARACTERS = 191;
+/** Characters of a longtext that an index has: of one alone as many as it can, as in Tyk Pump's tables; else 767 bytes, for InnoDB's older rows. */
+const PREFIX_ALONE = 768;
+const PREFIX = 191;
 
 /** `zone`: that times are stored in. */
 export function mysqlDialect({ stringSize, wholeSeconds }: MysqlTypes, zone: Zone = UTC): Dialect {
@@ -41,8 +44,9 @@ export function mysqlDialect({ stringSize, wholeSeconds }: MysqlTypes, zone: Zon
     greatest: (a, b) => `GREATEST(${a}, ${b})`,
     createIndex(table, index) {
       const texts = new Set(table.columns.filter(({ type }) => type === "text").map(({ name }) => name));
-      // A longtext in an index needs a length, which must not be more than a varchar has.
-      const length = Math.min(KEY_CHARACTERS, stringSize > 0 ? stringSize : KEY_CHARACTERS);
+      const most = index.columns.length === 1 ? PREFIX_ALONE : PREFIX;
+      // Not more than a varchar has.
+      const length = stringSize > 0 ? Math.min(stringSize, most) : most;
       const columns = index.columns.map((name) => (texts.has(name) ? `${quote(name)}(${length})` : quote(name)));
       return `CREATE INDEX ${quote(index.name)} ON ${quoteTable(dialect, table.name)} (${columns.join(", ")})`;
     },

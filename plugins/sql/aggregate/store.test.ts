@@ -1,7 +1,7 @@
 /** What is made at the start: the index of the dashboard's queries, beside writers; columns of earlier days' tables. */
 import type { Log, SinkDefinition } from "@sluice/sdk";
 import { open } from "@sluice/sdk/testing";
-import { expect, test, vi } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { openDatabase } from "../database/open.ts";
 import { migrate } from "../database/schema.ts";
 import type { ConnectionSettings } from "../database/settings.ts";
@@ -13,6 +13,8 @@ import { useDatabases } from "./testing/databases.ts";
 
 const [definition] = aggregateSinks;
 const [database] = useDatabases(["PostgreSQL"]);
+/** Owns nothing. */
+beforeAll(() => database!.query("CREATE ROLE lesser LOGIN"));
 const INDEX = "tyk_aggregated_idx_dimension";
 
 const indexes = () =>
@@ -48,7 +50,7 @@ test("one that was left half made is made anew", async () => {
 });
 
 test("a table of an earlier day that cannot be changed stops nobody", async () => {
-  await database!.query("CREATE ROLE lesser LOGIN; GRANT ALL ON SCHEMA public TO lesser");
+  await database!.query("GRANT ALL ON SCHEMA public TO lesser");
   const [server, user] = [database!.config.connection_string, "user=lesser"];
   const config = {
     ...database!.config,
@@ -106,6 +108,21 @@ test.each([
     await sink.close();
   },
 );
+
+test("tables that another user has made, with their index, are written to", async () => {
+  await database!.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO lesser");
+  for (const user of ["sluice", "lesser"]) {
+    const connection_string = database!.config.connection_string.replace("user=sluice", `user=${user}`);
+    const sink = await open(definition!, { ...database!.config, connection_string, table_sharding: true });
+    sink.deliver([RECORD], { chunk: user });
+    await sink.drain();
+    await sink.close();
+    await database!.query("GRANT ALL ON ALL TABLES IN SCHEMA public TO lesser");
+  }
+  expect(await database!.query("SELECT counter_hits FROM tyk_aggregated_20240305 WHERE dimension = ''")).toEqual([
+    { counter_hits: "2" },
+  ]);
+});
 
 test("several that make the same tables at once", { timeout: 30_000 }, async () => {
   const several = await Promise.all(

@@ -79,6 +79,8 @@ export interface RowBuffer {
 export interface Catalogue {
   /** One column `name`: the columns of a table; no row: there is no such table. */
   columns(table: string): { sql: string; values: readonly string[] };
+  /** A row: the table has an index of that name. */
+  index(table: string, index: string): { sql: string; values: readonly string[] };
   /** One column `name`: all tables. */
   readonly tables: string;
 }

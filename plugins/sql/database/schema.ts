@@ -40,7 +40,10 @@ export async function migrate(session: Session, dialect: Dialect, table: Table):
   return false;
 }
 
+/** Looks first: whoever may write to a table that somebody else has made need not be allowed to make an index. */
 export async function ensureIndex(session: Session, dialect: Dialect, table: Table, index: Index): Promise<void> {
+  const { sql, values } = dialect.catalogue.index(table.name, index.name);
+  if ((await session.query(sql, values)).rows.length > 0) return;
   await unlessThere(dialect, () => session.query(dialect.createIndex(table, index)));
 }
 

@@ -60,6 +60,13 @@ export function mysqlDialect({ stringSize, wholeSeconds }: MysqlTypes, zone: Zon
           values: schema === null ? [name] : [name, schema],
         };
       },
+      index(table, index) {
+        const { schema, name } = tableParts(table);
+        return {
+          sql: `SELECT 1 FROM information_schema.statistics WHERE table_name = ? AND index_name = ? AND table_schema = ${schema === null ? "DATABASE()" : "?"} LIMIT 1`,
+          values: schema === null ? [name, index] : [name, index, schema],
+        };
+      },
       tables:
         "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'",
     },

@@ -44,6 +44,11 @@ export const postgresDialect: Dialect = {
         values: schema === null ? [name] : [name, schema],
       };
     },
+    index(table, index) {
+      const { schema } = tableParts(table);
+      const names = schema === null ? [index] : [schema, index];
+      return { sql: "SELECT 1 WHERE to_regclass($1::text) IS NOT NULL", values: [names.map(quote).join(".")] };
+    },
     tables:
       "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = CURRENT_SCHEMA() AND table_type = 'BASE TABLE'",
   },

@@ -35,6 +35,7 @@ export const sqliteDialect: Dialect = {
       const { schema, name } = tableParts(table);
       return { sql: "SELECT name FROM pragma_table_info(?, ?)", values: [name, schema ?? "main"] };
     },
+    index: (_, index) => ({ sql: "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?", values: [index] }),
     tables: "SELECT name FROM sqlite_master WHERE type = 'table'",
   },
 };

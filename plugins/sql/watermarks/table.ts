@@ -56,16 +56,21 @@ export async function advanceMarks(
   sink: string,
   stretches: readonly Stretch[],
 ): Promise<void> {
+  const { quote } = dialect;
+  const written = dialect.incoming("written");
+  // Writing the row locks it; what it says is read behind that. MySQL shows a transaction that has read before nothing newer but what it
+  // has changed itself: so it is changed, also within the second of its last change.
+  const lock = `${quote("written")} = CASE WHEN ${quoteTable(dialect, MARKS.name)}.${quote("written")} = ${written} THEN ${written} + 1 ELSE ${written} END`;
+  const move = `${quote("upto")} = ${dialect.incoming("upto")}`;
   // One order for all owners: no deadlock.
   const sorted = stretches.toSorted((a, b) => (a.chunk < b.chunk ? -1 : 1));
   for (const some of inGroups(sorted)) {
-    // Writing the row locks it; what it says is read behind that.
     await write(
       session,
       dialect,
       sink,
       some.map(({ chunk, from }) => [chunk, from]),
-      "written",
+      lock,
     );
     const chunks = some.map(({ chunk }) => chunk);
     const marks = await readMarks(session, dialect, sink, chunks);
@@ -78,7 +83,7 @@ export async function advanceMarks(
       dialect,
       sink,
       some.map(({ chunk, to }) => [chunk, to]),
-      "upto",
+      move,
     );
   }
 }
@@ -88,9 +93,9 @@ async function write(
   dialect: Dialect,
   sink: string,
   marks: readonly (readonly [chunk: string, upto: number])[],
-  changes: string,
+  assignment: string,
 ): Promise<void> {
-  const conflict = dialect.onConflict(MARKS.primaryKey!, [`${dialect.quote(changes)} = ${dialect.incoming(changes)}`]);
+  const conflict = dialect.onConflict(MARKS.primaryKey!, [assignment]);
   const now = Math.floor(Date.now() / 1000);
   await session.query(
     `${insertRows(dialect, MARKS.name, NAMES, marks.length)} ${conflict}`,

@@ -1,6 +1,6 @@
 import type { AggregateCounter, AggregateGroup } from "@sluice/sdk/aggregate";
 import { codeColumn } from "../counters/columns.ts";
-import { clean, indexed, OWNER_BYTES, rowId, VALUE_BYTES } from "../counters/texts.ts";
+import { clean, indexedOwner, indexedValue, rowId } from "../counters/texts.ts";
 import type { Value } from "../database/database.ts";
 import type { Dialect, Table } from "../database/dialect.ts";
 
@@ -11,10 +11,10 @@ type Make = (counter: AggregateCounter, group: AggregateGroup, dialect: Dialect)
 const MAKE: { readonly [column: string]: Make } = {
   id: ({ id }, _, dialect) => rowId(id, dialect),
   timestamp: (_, { bucket }) => bucket.seconds,
-  org_id: (_, { org }) => indexed(org, OWNER_BYTES),
+  org_id: (_, { org }) => indexedOwner(org),
   api_id: (_, { api }) => clean(api),
   dimension: ({ dimension }) => dimension,
-  dimension_value: ({ outer, key }) => indexed(outer === "" ? key : `${outer}.${key}`, VALUE_BYTES),
+  dimension_value: ({ outer, key }, { org }) => indexedValue(outer === "" ? key : `${outer}.${key}`, org),
   counter_hits: ({ hits }) => hits,
   counter_success: ({ success }) => success,
   counter_error: ({ error }) => error,

@@ -1,5 +1,5 @@
 import { COUNTER_COLUMNS, codeColumn } from "../counters/columns.ts";
-import { indexed, OWNER_BYTES, rowId, VALUE_BYTES } from "../counters/texts.ts";
+import { indexedOwner, indexedValue, rowId } from "../counters/texts.ts";
 import type { Value } from "../database/database.ts";
 import type { Dialect, Table } from "../database/dialect.ts";
 import type { Counter } from "./counters.ts";
@@ -28,9 +28,9 @@ export function rowOf(dialect: Dialect, counter: Counter): Value[] {
     counter_error_list: "[]",
     timestamp: bucket,
     // In MySQL these have a length in characters too.
-    org_id: indexed(org, OWNER_BYTES).slice(0, dialect.keyCharacters),
+    org_id: indexedOwner(org).slice(0, dialect.keyCharacters),
     dimension,
-    dimension_value: indexed(value, VALUE_BYTES).slice(0, dialect.keyCharacters),
+    dimension_value: indexedValue(value, org).slice(0, dialect.keyCharacters),
   };
   for (const [code, count] of counter.codes) {
     const column = codeColumn(code);

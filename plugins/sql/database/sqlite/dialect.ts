@@ -15,7 +15,7 @@ export const sqliteDialect: Dialect = {
     boolean: "numeric",
     time: "datetime",
   },
-  keyCharacters: 2000,
+  keyCharacters: 2690,
   maxParameters: 32_766,
   quote,
   parameter: () => "?",

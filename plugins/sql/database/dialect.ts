@@ -36,6 +36,8 @@ export interface Dialect {
   readonly types: { readonly [type in ColumnType]: string };
   /** Most characters of an ASCII text in a column of type "key". */
   readonly keyCharacters: number;
+  /** Whether a column is known by any spelling of its name, in capitals or not. */
+  readonly foldsCase: boolean;
   /** Most parameters of one statement. */
   readonly maxParameters: number;
   /** One identifier in its quotes, whatever characters it has. */

@@ -30,10 +30,10 @@ export async function migrate(session: Session, dialect: Dialect, table: Table):
     await unlessThere(dialect, () => session.query(createTable(dialect, table)));
     return true;
   }
-  // Databases that fold case know a column by any spelling.
-  const known = new Set([...existing].map((name) => name.toLowerCase()));
+  const spelled = (name: string) => (dialect.foldsCase ? name.toLowerCase() : name);
+  const known = new Set([...existing].map(spelled));
   for (const column of table.columns) {
-    if (known.has(column.name.toLowerCase())) continue;
+    if (known.has(spelled(column.name))) continue;
     const sql = `ALTER TABLE ${quoteTable(dialect, table.name)} ADD ${definition(dialect, column)}`;
     await unlessThere(dialect, () => session.query(sql));
   }

@@ -67,6 +67,12 @@ function suite(database: TestDatabase): void {
       expect(Object.keys(await row())).toHaveLength(RECORD.length + 1);
     });
 
+    test("with a column in another spelling are written to", async () => {
+      await database.query("CREATE TABLE tyk_analytics (PATH varchar(255), expireat varchar(99))");
+      await deliver(await start(), records(0, 2));
+      expect(await database.query("SELECT path FROM tyk_analytics")).toHaveLength(2);
+    });
+
     test("that are dropped, or lose a column, under the sink are made anew", async () => {
       const sink = await start();
       await deliver(sink, records(0, 2));

@@ -33,6 +33,7 @@ export function mysqlDialect({ stringSize, wholeSeconds }: MysqlTypes, zone: Zon
       time: wholeSeconds ? "datetime NULL" : "datetime(3) NULL",
     },
     keyCharacters: KEY_CHARACTERS,
+    foldsCase: true,
     maxParameters: 65_535,
     quote,
     parameter: () => "?",

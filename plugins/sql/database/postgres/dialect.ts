@@ -19,6 +19,7 @@ export const postgresDialect: Dialect = {
   },
   // A row of an index takes 2,704 bytes, with a head.
   keyCharacters: 2690,
+  foldsCase: false,
   maxParameters: 65_535,
   quote,
   parameter: (n) => `$${n}`,

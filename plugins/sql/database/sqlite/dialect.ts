@@ -16,6 +16,7 @@ export const sqliteDialect: Dialect = {
     time: "datetime",
   },
   keyCharacters: 2690,
+  foldsCase: true,
   maxParameters: 32_766,
   quote,
   parameter: () => "?",

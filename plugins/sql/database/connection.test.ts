@@ -81,6 +81,8 @@ describe("MySQL", () => {
     expect(target.options).toMatchObject({ charset: "utf8mb4", connectTimeout: 90_000 });
     expect(target).toMatchObject({ loc: "Europe/Berlin", ssl: { rejectUnauthorized: false }, plainToo: true });
     expect([...target.variables]).toEqual([["sql_mode", "'ANSI'"]]);
+    expect(parseDsn("u@tcp(h)/d?allowCleartextPasswords=true").options.enableCleartextPlugin).toBe(true);
+    expect(parseDsn("u@tcp(h)/d?allowCleartextPasswords=0").options.enableCleartextPlugin).toBe(false);
     expect(parseDsn("u@tcp(h)/d").ssl).toBe(undefined);
     expect(parseDsn("u@tcp(h)/d?tls=skip-verify").ssl).toEqual({ rejectUnauthorized: false });
   });

@@ -15,7 +15,6 @@ export interface MysqlTarget {
 /** Parameters of Tyk Pump's driver that say nothing here. */
 const OF_THE_DRIVER = new Set([
   "allowallfiles",
-  "allowcleartextpasswords",
   "allownativepasswords",
   "allowoldpasswords",
   "charset",
@@ -49,17 +48,27 @@ export function parseDsn(text: string): MysqlTarget {
     plainToo: false,
     loc: "UTC",
     timeout: CONNECT_MS,
+    cleartext: false,
   };
   for (const [name, value] of new URLSearchParams(query)) {
     const key = name.toLowerCase();
     if (key === "loc") target.loc = value;
     else if (key === "tls") Object.assign(target, tls(value));
+    else if (key === "allowcleartextpasswords") target.cleartext = /^(1|true)$/i.test(value);
     else if (key === "timeout") target.timeout = durationMs(value);
     else if (!OF_THE_DRIVER.has(key)) variables.set(name, value);
   }
   return {
-    // Text is sent as UTF-8, of up to four bytes a character: in another set it would be stored wrongly.
-    options: { ...address, user, password, database, connectTimeout: target.timeout, charset: "utf8mb4" },
+    options: {
+      ...address,
+      user,
+      password,
+      database,
+      connectTimeout: target.timeout,
+      // Text is sent as UTF-8, of up to four bytes a character: in another set it would be stored wrongly.
+      charset: "utf8mb4",
+      enableCleartextPlugin: target.cleartext,
+    },
     ssl: target.ssl,
     plainToo: target.plainToo,
     loc: target.loc,

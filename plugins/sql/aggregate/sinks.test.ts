@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { defineSink, Type } from "@sluice/sdk";
 import { type AggregateGroup, Aggregation } from "@sluice/sdk/aggregate";
 import type { RecordInput } from "@sluice/sdk/record";
-import { type OpenSink, open } from "@sluice/sdk/testing";
+import { open } from "@sluice/sdk/testing";
 import { describe, expect, test, vi } from "vitest";
 import type { Until } from "../database/database.ts";
 import { today } from "../database/schema.ts";
@@ -12,6 +12,7 @@ import { GatherSize } from "./gather-size.ts";
 import { aggregateSinks } from "./sinks.ts";
 import type { AggregateStore } from "./store.ts";
 import { type TestDatabase, useDatabases } from "./testing/databases.ts";
+import { settle } from "./testing/settle.ts";
 
 const [sqlAggregate, graphAggregate, mcpAggregate] = aggregateSinks;
 const at = (clock: string) => new Date(`2024-03-05T${clock}Z`);
@@ -88,19 +89,6 @@ async function table(database: TestDatabase, name: string): Promise<Map<string, 
       return [`${row.timestamp} ${row.dimension} ${row.dimension_value}`, Object.fromEntries(numbers)];
     }),
   );
-}
-
-/** Moves the sink's clock on until all that was delivered is written: a gather, or a retry, may begin at any time. */
-async function settle(sink: OpenSink): Promise<void> {
-  let settled = false;
-  const end = sink.settled().finally(() => {
-    settled = true;
-  });
-  while (!settled) {
-    await sink.clock.advance(500);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-  await end;
 }
 
 async function empty(database: TestDatabase, ...names: string[]): Promise<void> {

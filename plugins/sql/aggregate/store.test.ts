@@ -1,7 +1,7 @@
 /** What is made at the start: the index of the dashboard's queries, beside writers; columns of earlier days' tables. */
 import type { Log, SinkDefinition } from "@sluice/sdk";
 import { open } from "@sluice/sdk/testing";
-import { beforeAll, expect, test, vi } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { openDatabase } from "../database/open.ts";
 import { migrate } from "../database/schema.ts";
 import type { ConnectionSettings } from "../database/settings.ts";
@@ -10,6 +10,7 @@ import { uptimeSink } from "../uptime/sink.ts";
 import { aggregateSinks } from "./sinks.ts";
 import { AggregateStore } from "./store.ts";
 import { useDatabases } from "./testing/databases.ts";
+import { settle } from "./testing/settle.ts";
 
 const [definition] = aggregateSinks;
 const [database] = useDatabases(["PostgreSQL"]);
@@ -83,26 +84,12 @@ test.each([
   "%s: when all tables are dropped under it they are made again, its own among them",
   async (_, type, options, rows) => {
     const sink = await open(type, { ...database!.config, ...options });
-    const settle = async () => {
-      let settled = false;
-      const end = sink.settled().then(() => {
-        settled = true;
-      });
-      await vi.waitFor(
-        async () => {
-          await sink.clock.advance(4000);
-          expect(settled).toBe(true);
-        },
-        { timeout: 10_000 },
-      );
-      await end;
-    };
     sink.deliver([RECORD]);
-    await settle();
+    await settle(sink);
     for (const redelivered of [false, true]) {
       await database!.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
       sink.deliver([RECORD], { redelivered });
-      await settle();
+      await settle(sink);
       expect(await database!.query(`SELECT 1 FROM ${rows}`)).toHaveLength(1);
     }
     await sink.close();

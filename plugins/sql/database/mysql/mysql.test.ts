@@ -5,6 +5,7 @@ import { open } from "@sluice/sdk/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startMariadb, type TestMariadb } from "../../../../test/support/mariadb.ts";
 import { aggregateSinks } from "../../aggregate/sinks.ts";
+import { settle } from "../../aggregate/testing/settle.ts";
 import { rawSinks } from "../../records/sinks.ts";
 import { uptimeSink } from "../../uptime/sink.ts";
 
@@ -36,15 +37,7 @@ async function write(
   const config = { type: "mysql", connection_string: `${server.dsn}?${parameters}`, ...meta };
   const sink = await open(definition, config);
   sink.deliver(records);
-  let settled = false;
-  const end = sink.settled().finally(() => {
-    settled = true;
-  });
-  while (!settled) {
-    await sink.clock.advance(1000);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-  await end;
+  await settle(sink);
   await sink.close();
   const warnings = sink.lines.filter(({ level }) => level !== "info").map(({ message }) => message);
   return { letters: sink.deadLetters(), warnings };

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SinkDefinition } from "@sluice/sdk";
 import { open } from "@sluice/sdk/testing";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { aggregateSinks } from "../../aggregate/sinks.ts";
+import { settle } from "../../aggregate/testing/settle.ts";
 import { rawSinks } from "../../records/sinks.ts";
 import { SqliteConnection, sqliteDriver } from "./driver.ts";
 
@@ -96,15 +97,7 @@ test("a file that is removed or replaced is not written to where nobody sees it"
     const sink = await open(definition, { type: "sqlite", connection_string: file });
     for (const day of [1, 2]) {
       sink.deliver([{ orgId: "o", timestamp: Date.UTC(2024, 2, day) }]);
-      let settled = false;
-      const end = sink.settled().then(() => {
-        settled = true;
-      });
-      await vi.waitFor(async () => {
-        await sink.clock.advance(4000);
-        expect(settled).toBe(true);
-      });
-      await end;
+      await settle(sink);
       if (day === 1) for (const name of readdirSync(folder)) rmSync(join(folder, name));
     }
     await sink.close();

@@ -3,7 +3,7 @@ import { addUp } from "../aggregate/upsert.ts";
 import { dimensionIndex } from "../counters/columns.ts";
 import type { Database, Session, Until } from "../database/database.ts";
 import type { Table } from "../database/dialect.ts";
-import { ensureIndex, insertRows, migrate, migrateDays } from "../database/schema.ts";
+import { ensureIndex, insertRows, migrate, migrateDays, today } from "../database/schema.ts";
 import { MARKS } from "../watermarks/table.ts";
 import type { Counter, UptimeCounters } from "./counters.ts";
 import { rowOf, UPTIME_TABLE, uptimeTable } from "./table.ts";
@@ -20,7 +20,7 @@ export class UptimeStore {
     this.#rows = rows;
   }
 
-  /** `days`: a table for each; `all`: those that are there get the columns that they lack. */
+  /** `days`: a table for each; `all`: those that are there get the columns that they lack; else there is one for today. */
   async open(days: boolean, all: boolean, log: Log): Promise<void> {
     const { database } = this;
     await this.#ensure(MARKS);
@@ -28,6 +28,10 @@ export class UptimeStore {
     else if (all)
       await migrateDays(database, UPTIME_TABLE, log, (name) =>
         this.#ensure(uptimeTable(name.slice(UPTIME_TABLE.length + 1))),
+      );
+    else
+      await this.#ensure(uptimeTable(today())).catch((error: Error) =>
+        log.warn(`There is no table for today yet: ${error.message}`),
       );
   }
 

@@ -8,6 +8,7 @@ import Sqlite from "better-sqlite3";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startMariadb } from "../../../test/support/mariadb.ts";
 import { startPostgres } from "../../../test/support/postgres.ts";
+import { today } from "../database/schema.ts";
 import { uptimeSink } from "./sink.ts";
 
 // Hours are those of the process.
@@ -233,21 +234,17 @@ for (const [name, start] of Object.entries(PLACES)) {
 
     test("with table_sharding each day has its table and its index", async () => {
       const sink = await use({ table_sharding: true, batch_size: 1 });
+      const days = ["tyk_uptime_analytics_20240305", "tyk_uptime_analytics_20240306"];
+      const ofToday = `tyk_uptime_analytics_${today()}`;
       await give(sink, [...FIRST, report("u1", 1, 200, TEN + 86_400)], "a");
-      expect((await tables()).filter((table) => table.startsWith("tyk"))).toEqual([
-        "tyk_uptime_analytics_20240305",
-        "tyk_uptime_analytics_20240306",
-      ]);
+      expect((await tables()).filter((table) => table.startsWith("tyk"))).toEqual([...days, ofToday]);
       expect((await written("tyk_uptime_analytics_20240306")).map(([dimension, , hits]) => [dimension, hits])).toEqual([
         ["", 1],
         ["url", 1],
       ]);
       if (name === "PostgreSQL") {
         const indexes = await place.query("SELECT indexname AS name FROM pg_indexes WHERE indexname LIKE '%dimension'");
-        expect(indexes.map((row) => row.name).sort()).toEqual([
-          "tyk_uptime_analytics_20240305_dimension",
-          "tyk_uptime_analytics_20240306_dimension",
-        ]);
+        expect(indexes.map((row) => row.name).sort()).toEqual([...days, ofToday].map((table) => `${table}_dimension`));
       }
     });
   });

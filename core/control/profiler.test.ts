@@ -54,6 +54,21 @@ test.each(["worker", "process"] as const)("a function that burns CPU stands out 
   expect(kinds.plugin / root.total).toBeGreaterThan(0.3);
 });
 
+test("the memory that samples of the stack need is not the sink's", async () => {
+  const pump = await started({ slow: { type: "waits", config: { ms: 100 } } });
+  const crew = pump.supervisor.crew("slow")!;
+  const [[, actor] = expect.unreachable()] = crew.actors();
+  const start = actor.startCpuProfile.bind(actor);
+  actor.startCpuProfile = () => {
+    const grown = { heap: 1e12, external: 1e12 };
+    Object.defineProperty(actor, "heap", { get: () => grown, set: () => {} });
+    return start();
+  };
+  const { heapBytes, heapPeakBytes, externalBytes, externalPeakBytes } = await controlOf(pump).profile("slow", 1, true);
+  expect(heapBytes).toBeLessThanOrEqual(heapPeakBytes);
+  expect(externalBytes).toBeLessThanOrEqual(externalPeakBytes);
+});
+
 test("a sink that waits for its back end says so, and its time adds up", async () => {
   const control = controlOf(await started({ slow: { type: "waits", config: { ms: 100 } } }));
   const profile = await control.profile("slow", 1, false);

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { latencyOf, type Measured } from "@sluice/sdk/runtime";
+import type { HeapSample } from "../actor/heap-guard.ts";
 import type { Crew, CrewActor } from "../supervisor/crew.ts";
 import type { SinkStatus, Status } from "../supervisor/status.ts";
 import type { Control } from "./control.ts";
@@ -100,7 +101,9 @@ interface Subject {
   actor: CrewActor;
   cpuSeconds: number;
   first: Promise<Measured | null>;
-  peak: { heap: number; external: number };
+  /** The memory of the actor, at the last look and at most: samples of its stack, taken later, need some of their own. */
+  memory: HeapSample;
+  peak: HeapSample;
 }
 
 /**
@@ -120,23 +123,28 @@ async function take(
   const began = performance.now();
   const before = sinkOf(pump, name);
   const subjects = [...crew.actors()].map(([seat, actor]): Subject => {
-    return { seat, actor, cpuSeconds: actor.cpuSeconds, first: actor.measure(true), peak: { ...actor.heap } };
+    const { cpuSeconds, heap } = actor;
+    return { seat, actor, cpuSeconds, first: actor.measure(true), memory: heap, peak: { ...heap } };
   });
   const notes: string[] = [];
-  const watch = setInterval(() => {
-    for (const { actor, peak } of subjects) {
-      peak.heap = Math.max(peak.heap, actor.heap.heap);
-      peak.external = Math.max(peak.external, actor.heap.external);
-    }
-  }, HEAP_MS);
+  const look = () => subjects.forEach(lookAtMemory);
+  const watch = setInterval(look, HEAP_MS);
   await pause(ms, signal);
   clearInterval(watch);
+  look();
   const elapsed = (performance.now() - began) / 1000;
   const after = sinkOf(pump, name);
   const answers = await Promise.all(subjects.map((subject) => answerOf(subject, notes)));
   const measured = answers.filter((answer) => answer !== null);
   const sampled = cpu && !signal.aborted ? await sample(subjects, ms, signal, notes) : null;
   return describe({ name, crew, startedAt, seconds: elapsed, before, after, subjects, measured, notes, cpu: sampled });
+}
+
+function lookAtMemory(subject: Subject): void {
+  const { heap, external } = subject.actor.heap;
+  subject.memory = { heap, external };
+  subject.peak.heap = Math.max(subject.peak.heap, heap);
+  subject.peak.external = Math.max(subject.peak.external, external);
 }
 
 /** Whoever asked may go away: what was begun is ended then as well. */
@@ -236,7 +244,7 @@ function describe(of: {
   const records = known ? sum((one) => one.records) : grown("delivered");
   const bytes = known ? sum((one) => one.bytes) : grown("deliveredBytes");
   const calls = sum((one) => one.calls);
-  const heap = (which: "heap" | "external") => subjects.reduce((total, { actor }) => total + actor.heap[which], 0);
+  const heap = (which: "heap" | "external") => subjects.reduce((total, one) => total + one.memory[which], 0);
   const peak = (which: "heap" | "external") => subjects.reduce((total, one) => total + one.peak[which], 0);
   const measures = {
     sink: of.name,

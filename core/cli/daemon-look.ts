@@ -118,7 +118,7 @@ function reportLines(report: DaemonReport, { name }: Which, seen: Status | null)
     ...(reason === null ? [] : [`Not ready: ${plain(reason)}`]),
     ...(log === null ? [] : [`Its log is ${log}`]),
     ...(logError === null ? [] : [`Its log cannot be written for now: ${plain(logError)}`]),
-    ...(seen === null ? [] : ["", ...statusTable(seen, new Map())]),
+    ...(seen === null ? [] : ["", ...statusTable(seen)]),
   ];
 }
 

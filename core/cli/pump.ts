@@ -74,6 +74,7 @@ export async function pump(options: PumpOptions): Promise<number> {
 /** One line every 10 s while there is something to say: records that moved, or a sink that does not take any. */
 function reportStatus(running: Running, logger: Logger): NodeJS.Timeout {
   const rates = createRates();
+  rates.update(running.status(), performance.now());
   let before = 0;
   return setInterval(() => {
     const status = running.status();

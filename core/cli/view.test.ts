@@ -24,6 +24,13 @@ test("the table has a line a sink, and why one is not ready", () => {
   ]);
 });
 
+test("a single look knows no rates, and shows none", () => {
+  expect(statusTable(fakeStatus([fakeSink("csv")])).map(stripVTControlCharacters)).toEqual([
+    "sink  state  delivered  lag  behind  retries  dead letters",
+    "csv   open          10    0       -        0             0",
+  ]);
+});
+
 test("the line for logs and pipes has the same, in one line", () => {
   const line = statusLine(fakeStatus([fakeSink("csv"), sick], { logError: "refused" }), new Map([["csv", 500]]));
   expect(line).toBe(

@@ -3,10 +3,12 @@ import type { SinkState, SinkStatus, Status } from "../supervisor/status.ts";
 import { deliveredWell } from "./deliver.ts";
 import { type Column, formatCount, formatDuration, formatTable, plain } from "./format.ts";
 
+const RATE_COLUMN: Column = { title: "records/s", align: "right" };
+
 const COLUMNS: readonly Column[] = [
   { title: "sink", align: "left" },
   { title: "state", align: "left" },
-  { title: "records/s", align: "right" },
+  RATE_COLUMN,
   { title: "delivered", align: "right" },
   { title: "lag", align: "right" },
   { title: "behind", align: "right" },
@@ -26,19 +28,20 @@ const COLOURS: { readonly [state in SinkState]: "green" | "yellow" | "red" } = {
   stopped: "yellow",
 };
 
-/** The live table: a line a sink, and under it why those that are not ready are not. */
-export function statusTable(status: Status, rates: ReadonlyMap<string, number>): string[] {
+/** A line a sink, and under it why those that are not ready are not. One look alone tells no rates: without them that column is left out. */
+export function statusTable(status: Status, rates?: ReadonlyMap<string, number>): string[] {
+  const columns = rates ? COLUMNS : COLUMNS.filter((column) => column !== RATE_COLUMN);
   const rows = status.sinks.map((sink) => [
     plain(sink.name),
     sink.state,
-    formatCount(rates.get(sink.name) ?? 0),
+    ...(rates ? [formatCount(rates.get(sink.name) ?? 0)] : []),
     formatCount(deliveredWell(sink)),
     formatCount(sink.lag.records),
     sink.lag.records === 0 ? "-" : formatDuration(sink.lag.oldestMs),
     formatCount(sink.retries),
     formatCount(sink.deadLettered),
   ]);
-  const [title, ...lines] = formatTable(COLUMNS, rows);
+  const [title, ...lines] = formatTable(columns, rows);
   const coloured = lines.map((line, i) => colourState(line, rows[i]![STATE_COLUMN] as SinkState));
   return [styleText("bold", title!), ...coloured, ...troubles(status)];
 }

@@ -13,7 +13,8 @@ export function describeError(error: unknown): string {
     if (!parts.some((part) => part.includes(text))) parts.push(text);
     next = next instanceof Error ? (next.cause ?? firstOf(next)) : undefined;
   }
-  return parts.join(": ");
+  // A sentence goes on with its cause: no full stop between them.
+  return parts.map((part, i) => (i < parts.length - 1 ? part.replace(/\.$/, "") : part)).join(": ");
 }
 
 /** The `code` of an error, or of the nearest cause that has one. */

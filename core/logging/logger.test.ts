@@ -188,6 +188,9 @@ test("errors: message and causes, each once", () => {
   expect(describeError(error)).toBe("cannot open the log: retry failed: connect ECONNREFUSED 127.0.0.1:1");
   expect(errorCode(error)).toBe("ECONNREFUSED");
   expect(describeError(new AggregateError([cause], ""))).toBe("AggregateError: connect ECONNREFUSED 127.0.0.1:1");
+  expect(describeError(new Error("Nobody is there. Start it.", { cause }))).toBe(
+    "Nobody is there. Start it: connect ECONNREFUSED 127.0.0.1:1",
+  );
   expect(describeError("text")).toBe("text");
   expect(describeError({ a: 1 })).toBe('{"a":1}');
   const self = new Error("loop");

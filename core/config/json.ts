@@ -30,6 +30,8 @@ export function parseJson(text: string): Json | { fault: Position } {
     return convert(parse(body, { mode: "json", ranges: true }).body, body);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
+    // Of a text that ends too early the parser tells the wrong place.
+    if (error.message.startsWith("Unexpected end of input")) return { fault: endOf(body) };
     const { line = 1, column = 1 } = error as Error & Partial<Position>;
     return { fault: { line, column } };
   }
@@ -59,6 +61,11 @@ function convert(node: ValueNode, text: string): Json {
     default:
       return { kind: "null", at };
   }
+}
+
+function endOf(text: string): Position {
+  const lines = text.split(/\r\n|\r|\n/);
+  return { line: lines.length, column: lines.at(-1)!.length + 1 };
 }
 
 function positionOf({ loc }: { loc: { start: Position } }): Position {

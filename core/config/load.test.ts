@@ -81,6 +81,20 @@ describe("files", () => {
     expect(JSON.stringify(problems)).not.toContain("hunter2");
   });
 
+  test("a file that ends too early is wrong at its end", () => {
+    expect(load('{\n  "pumps": ').problems[0]).toMatchObject({
+      code: "SLUICE_CONFIG_SYNTAX",
+      place: "pump.conf:2:12",
+    });
+    expect(load("[1]").problems[0]!.message).toContain("not an array");
+  });
+
+  test("a file that is not there is said to be none", () => {
+    const { problems } = loadConfig({ file: "nowhere.conf", cwd: folder, env: {}, lockFile });
+    expect(problems[0]).toMatchObject({ code: "SLUICE_CONFIG_UNREADABLE", place: "nowhere.conf" });
+    expect(problems[0]!.message).toContain("There is no such file.");
+  });
+
   test("a bad file is a warning where the variables have a sink", () => {
     const { problems, config } = load("{", { TYK_PMP_PUMPS_CSV_META_CSVDIR: "x", TYK_PMP_DONTPURGEUPTIMEDATA: "1" });
     expect(problems).toMatchObject([{ severity: "warning", code: "SLUICE_CONFIG_SYNTAX" }]);

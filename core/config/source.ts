@@ -22,6 +22,13 @@ export interface Source {
 
 export const DEFAULT_FILE = "pump.conf";
 
+/** Of the usual reasons, what a person would say. */
+const UNREADABLE: { readonly [code: string]: string } = {
+  ENOENT: "There is no such file.",
+  EACCES: "This user may not read the file.",
+  EISDIR: "It is a folder, not a file.",
+};
+
 /** Variables that say where records come from or go to: with one of them this is no demonstration. */
 const CONFIGURING = ["TYK_PMP_PUMPS", "TYK_PMP_ANALYTICSSTORAGE", "TYK_PMP_REDIS_", "TYK_PMP_TEMPORAL_STORAGE_"];
 
@@ -36,7 +43,13 @@ export function readSource(given: string | undefined, cwd: string, variables: Va
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     if (given !== undefined || code !== "ENOENT") {
-      return unusable(draft, name, "SLUICE_CONFIG_UNREADABLE", name, `The file cannot be read (${code}).`);
+      return unusable(
+        draft,
+        name,
+        "SLUICE_CONFIG_UNREADABLE",
+        name,
+        UNREADABLE[code] ?? `The file cannot be read (${code}).`,
+      );
     }
     const configured = CONFIGURING.some((prefix) => variables.names(prefix).length > 0);
     return configured ? { ...NOTHING, name: "variables" } : demonstration();
@@ -53,7 +66,7 @@ export function readSource(given: string | undefined, cwd: string, variables: Va
       name,
       "SLUICE_CONFIG_WRONG_TYPE",
       `${name}:${json.at.line}:${json.at.column}`,
-      `The file must hold an object, not a ${json.kind}.`,
+      `The file must hold an object, not ${json.kind === "array" ? "an" : "a"} ${json.kind}.`,
     );
   }
   const place: Place = ({ line, column }, path) => `${name}:${line}:${column}${path === "" ? "" : ` ${clip(path)}`}`;

@@ -80,7 +80,7 @@ async function begin({ config }: Loaded, options: DaemonStartOptions): Promise<n
   const who = `Sluice runs on ${which.name} as process ${launched.pid}`;
   if (launched.ready) say(`${who}; its log is ${log.file}`);
   else {
-    say(`${who}, and is not ready after ${options.timeout} seconds: ${plain(launched.reason)}.`);
+    say(`${who}, and is not ready after ${options.timeout} seconds: ${plain(launched.reason).replace(/\.?$/, ".")}`);
     say(`It goes on trying. Its log is ${log.file}`);
   }
   return launched.ready ? EXIT.ok : DAEMON_EXIT.notReady;

@@ -24,9 +24,15 @@ export class CommandError extends Error {
   }
 }
 
+/** What is said of a file has its place and what to do beside the sentence. */
+function withPlace(error: unknown, text: string): string {
+  if (!(error instanceof Error && "place" in error && "mend" in error)) return text;
+  return `${error.place}: ${text.replace(/\.?$/, ".")} ${error.mend}`;
+}
+
 /** One line for a person, without secrets; the stack only where it was asked for. */
 export function errorLine(error: unknown, debug: boolean): string {
   const stack = debug && error instanceof Error && error.stack ? `\n${error.stack}` : "";
-  const line = describeError(error).replace(/\s*\n\s*/g, " ");
+  const line = withPlace(error, describeError(error)).replace(/\s*\n\s*/g, " ");
   return maskSecrets(`sluice: error: ${line}${stack}`, []);
 }

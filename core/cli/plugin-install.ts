@@ -33,6 +33,7 @@ export async function update(name: string | undefined, options: PluginOptions): 
   const { folder, ...rest } = settings(options);
   const names =
     name === undefined ? installedIn(folder).plugins.flatMap((one) => (one.requested ? [one.name] : [])) : [name];
+  if (names.length === 0) say(`There is nothing to update in ${folder}: linked plugins run as their folders are.`);
   let code: number = EXIT.ok;
   for (const one of names) {
     const before = find(folder, one);
@@ -45,9 +46,12 @@ export async function update(name: string | undefined, options: PluginOptions): 
 
 export async function installAll({ frozen = false, ...options }: PluginOptions): Promise<number> {
   const { folder, ...rest } = settings(options);
-  for (const { name, done } of await installLocked({ folder, ...rest, frozen })) say(`${name}: ${done}`);
-  const unused = pruneBundles(folder);
-  if (unused.length > 0) say(`${unused.length} bundles that no entry of the lock names were deleted.`);
+  const installed = await installLocked({ folder, ...rest, frozen });
+  for (const { name, done } of installed) say(`${name}: ${done}`);
+  if (installed.length === 0) say(`No plugin is locked in ${folder}.`);
+  const unused = pruneBundles(folder).length;
+  if (unused > 0)
+    say(`Deleted, since no entry of the lock names them: ${unused} ${unused === 1 ? "bundle" : "bundles"}.`);
   return EXIT.ok;
 }
 

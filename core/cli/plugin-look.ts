@@ -1,7 +1,7 @@
 import type { Schema } from "../config/fields.ts";
 import { expected } from "../config/fields.ts";
 import { PluginError } from "../plugins/errors.ts";
-import { verifyPlugins } from "../plugins/install.ts";
+import { find, verifyPlugins } from "../plugins/install.ts";
 import type { LockedPlugin, LockedType } from "../plugins/lock.ts";
 import { sentencesOf } from "../plugins/permissions.ts";
 import { installedIn, unlockIn } from "../plugins/store.ts";
@@ -84,12 +84,8 @@ export function verify(options: PluginOptions): number {
 
 export function remove(name: string, options: PluginOptions): number {
   const folder = pluginFolder(options);
-  if (!unlockIn(folder, name)) {
-    throw new PluginError(
-      "SLUICE_PLUGIN_UNKNOWN",
-      `No plugin ${plain(name)} is installed in ${folder}. See \`sluice plugin list\`.`,
-    );
-  }
+  find(folder, name);
+  unlockIn(folder, name);
   say(
     `${name} removed. Its bundle is deleted by the next \`sluice plugin install\`: a pump that runs may still use it.`,
   );

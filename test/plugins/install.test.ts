@@ -154,8 +154,14 @@ test("from a registry: add, update with more rights, remove", async () => {
   expect(readdirSync(house.path("sluice-plugins/bundles"))).toHaveLength(1);
   expect((await house.sluice("plugin", "remove", name)).code).toBe(0);
   expect((await house.sluice("plugin", "remove", name)).err).toContain("No plugin sluice-plugin-tagged-lines");
-  await house.sluice("plugin", "install");
+  const { out } = await house.sluice("plugin", "install");
+  expect(out).toContain("Deleted, since no entry of the lock names them: 1 bundle.");
   expect(readdirSync(house.path("sluice-plugins/bundles"))).toEqual([]);
+  expect((await house.sluice("plugin", "update")).out).toContain("nothing to update");
+  expect((await house.sluice("plugin", "install")).out).toContain("No plugin is locked");
+
+  writeFileSync(house.path("sluice-plugins/plugins.lock.json"), "{");
+  expect((await house.sluice("plugin", "list")).err).toMatch(/plugins\.lock\.json: .*not JSON.* Restore it/);
 });
 
 test("what cannot be trusted does not start, and the rest does", async () => {

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +34,16 @@ afterEach(() => {
 });
 
 describe("sluice demo", () => {
+  test("with a configuration the output is where that says, and nothing else is left", async () => {
+    const { parts } = fakeSession();
+    const conf = join(folder, "pump.conf");
+    const pumps = { csv: { type: "csv", meta: { csv_dir: join(folder, "out") } } };
+    writeFileSync(conf, JSON.stringify({ dont_purge_uptime_data: true, pumps }));
+    expect(await demo({ records: 10, seed: 1, conf }, parts)).toBe(0);
+    expect(printed).toContain(`10 records to csv; the output is where ${conf} says\n`);
+    expect(readdirSync(join(folder, "data"))).toEqual([]);
+  });
+
   test("delivers all, tells what each sink got and where, and leaves no log behind", async () => {
     const { parts, appended, calls } = fakeSession();
     expect(await demo({ records: 2500, seed: 1 }, parts)).toBe(0);

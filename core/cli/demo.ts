@@ -36,7 +36,8 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
 
   const signals = watchSignals(say);
   const names = config.sinks.map(({ name }) => name).join(", ");
-  say(`${formatCount(options.records)} records to ${names}; the output is in ${displayPath(folder)}`);
+  const where = options.conf === undefined ? `in ${displayPath(folder)}` : `where ${options.conf} says`;
+  say(`${formatCount(options.records)} records to ${names}; the output is ${where}`);
 
   const { signal } = signals;
   const analytics = options.conf === undefined ? analyticsFile(config) : null;
@@ -80,7 +81,7 @@ export async function demo(options: DemoOptions, parts: Parts = realParts): Prom
     say(`What is not delivered is kept in ${displayPath(config.log.folder)}`);
     return EXIT.failed;
   }
-  await rm(config.log.folder, { recursive: true, force: true });
+  await rm(options.conf === undefined ? config.log.folder : folder, { recursive: true, force: true });
   return EXIT.ok;
 }
 

@@ -111,11 +111,14 @@ async function notReady(client: ControlClient, pid: number): Promise<string | nu
   }
 }
 
-/** What a daemon still waits for before it is ready. Sinks need not be open: their records wait in the log. Null: nothing. */
+/** What a daemon still waits for before it is ready. Null: nothing. */
 function waitsFor({ logError, sinks }: Status): string | null {
   if (logError !== null) return `the log is out of reach: ${logError}`;
-  const starting = sinks.filter(({ state }) => state === "starting").map(({ name }) => name);
-  return starting.length === 0 ? null : `these sinks are starting: ${starting.join(", ")}`;
+  const waiting = sinks.filter((sink) => !sink.ready);
+  if (waiting.length === 0) return null;
+  return waiting
+    .map(({ name, state, reason }) => `sink ${name} is ${state}${reason === null ? "" : `: ${reason}`}`)
+    .join("; ");
 }
 
 /** A log that cannot be written is worth refusing a start for, unless the disk is only full for now. */

@@ -208,6 +208,15 @@ test("Redis is away: it runs and is not ready, and becomes it", async () => {
   expect((await here.sluice("daemon", "stop")).code).toBe(0);
 });
 
+test("a sink that cannot open: it runs, is not ready, and start says why", async () => {
+  const here = await machine();
+  writeFileSync(here.path("csv"), "no folder");
+  const started = await here.start("--timeout", "2");
+  expect(started.code).toBe(4);
+  expect(started.out).toMatch(/is not ready after 2 seconds: sink csv is \w+: .*csv_dir.*\nIt goes on trying/);
+  expect((await here.sluice("daemon", "stop")).code).toBe(0);
+});
+
 test("stop while a sink hangs: it ends in its time", async () => {
   const redis = await useRedis();
   const here = await machine({ redis, pumps: { stuck: { type: "stuck" } } });

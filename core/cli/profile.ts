@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Flame, flameOf, heaviest } from "../control/flame.ts";
 import type { Profile } from "../control/profile.ts";
 import { CommandError, EXIT } from "./errors.ts";
@@ -67,7 +67,9 @@ function write(profile: Profile, flame: Flame, folder: string): string[] {
     mkdirSync(folder, { recursive: true });
     for (const [file, text] of Object.entries(files)) writeFileSync(file, text);
   } catch (cause) {
-    throw new CommandError(`The profile cannot be written to ${folder}: name another folder with --out.`, { cause });
+    throw new CommandError(`The profile cannot be written to ${resolve(folder)}: name another folder with --out.`, {
+      cause,
+    });
   }
   return Object.keys(files);
 }

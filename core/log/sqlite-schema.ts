@@ -117,7 +117,11 @@ export function naming<T>(file: string, work: () => T): T {
     const known = FAULTS.find(([word]) => word.test(text));
     if (known !== undefined) throw new LogError(known[1], `The log ${file} ${known[2]} (${text})`, error);
     if (text === "EACCES" || text === "ENOTDIR" || text === "EEXIST" || text === "ENOSPC" || text === "EROFS") {
-      throw new LogError(LOG_ERROR_CODES.unavailable, `The folder of the log ${file} cannot be made (${text}).`, error);
+      throw new LogError(
+        LOG_ERROR_CODES.unavailable,
+        `The folder of the log ${file} cannot be made: start where this user may write, or set sluice.log.folder.`,
+        error,
+      );
     }
     throw error;
   }

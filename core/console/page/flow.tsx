@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { SinkStatus, Status } from "../../supervisor/status.ts";
-import { bytes, count, duration, short } from "./format.ts";
+import { bytes, chunks, count, duration, short } from "./format.ts";
 import type { History } from "./history.ts";
 import { listsToShow, type ShownList } from "./lists.ts";
 import type { Shown } from "./overview.tsx";
@@ -49,7 +49,7 @@ function List({ list: { name, live, rate } }: { list: ShownList }) {
 }
 
 function Log({ status: { backlog, logError, slabs, sinks } }: { status: Status }) {
-  const chunks = Math.max(0, ...sinks.map(({ lag }) => lag.chunks));
+  const furthest = Math.max(0, ...sinks.map(({ lag }) => lag.chunks));
   return (
     <article class={`card ${logError === null ? "" : "bad"}`} data-log>
       <h3>Backlog</h3>
@@ -69,7 +69,7 @@ function Log({ status: { backlog, logError, slabs, sinks } }: { status: Status }
           aria-label="Backlog, as a part of its limit"
         />
       )}
-      <p class="sub">{count(chunks)} chunks for the sink furthest behind</p>
+      <p class="sub">{chunks(furthest)} for the sink furthest behind</p>
       <p class="sub">{bytes(slabs.pinned)} in the sinks' hands</p>
       {logError !== null && <p class="bad-text">{logError}</p>}
     </article>

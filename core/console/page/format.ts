@@ -1,6 +1,10 @@
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
 
+export function chunks(n: number): string {
+  return `${count(n)} ${n === 1 ? "chunk" : "chunks"}`;
+}
+
 /** 1,234; below ten with a tenth. */
 export function count(n: number): string {
   return (n > 0 && n < 10 ? tenth : whole).format(n);

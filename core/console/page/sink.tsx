@@ -4,7 +4,7 @@ import { useAct } from "./act.ts";
 import { ask, sinkPath } from "./api.ts";
 import { Chart } from "./chart.tsx";
 import { Columns } from "./columns.tsx";
-import { bytes, count, duration, percent, short } from "./format.ts";
+import { bytes, chunks, count, duration, percent, short } from "./format.ts";
 import type { Figures } from "./history.ts";
 import type { Shown } from "./overview.tsx";
 import { ProfilePanel } from "./profile.tsx";
@@ -109,12 +109,8 @@ function Summary({ sink, figures }: { sink: SinkStatus; figures: Figures }) {
   const { lag, held, backlog } = sink;
   const rows: [label: string, value: string, more?: string][] = [
     ["Records a second", count(figures.rate), `${bytes(figures.bytesRate)}/s`],
-    [
-      "Behind",
-      count(lag.records),
-      lag.oldestMs >= 1000 ? `the oldest ${duration(lag.oldestMs)}` : `${count(lag.chunks)} chunks`,
-    ],
-    ["In hand", count(held.records), `${count(held.chunks)} chunks`],
+    ["Behind", count(lag.records), lag.oldestMs >= 1000 ? `the oldest ${duration(lag.oldestMs)}` : chunks(lag.chunks)],
+    ["In hand", count(held.records), chunks(held.chunks)],
     [
       "Latency",
       figures.p50 === null ? "–" : duration(figures.p50),

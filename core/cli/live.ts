@@ -1,5 +1,6 @@
 import {
   BEGIN_UPDATE,
+  canDraw,
   END_UPDATE,
   ERASE_BELOW,
   ERASE_LINE_END,
@@ -25,9 +26,9 @@ export interface Live {
   end(): void;
 }
 
-/** On standard output; null where that is no terminal. However the process ends, the cursor comes back. */
+/** On standard output; null where that is no terminal, or a dumb one. However the process ends, the cursor comes back. */
 export function liveOutput(): Live | null {
-  if (!process.stdout.isTTY) return null;
+  if (!canDraw()) return null;
   const live = createLive(process.stdout);
   process.once("exit", () => live.end());
   return live;

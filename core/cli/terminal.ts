@@ -1,3 +1,8 @@
+/** Whether lines on standard output can be drawn over: not in a file, and not where the terminal says that it obeys nothing. */
+export function canDraw(): boolean {
+  return process.stdout.isTTY === true && process.env.TERM !== "dumb";
+}
+
 /** What a terminal obeys. */
 export const HIDE_CURSOR = "\x1b[?25l";
 export const SHOW_CURSOR = "\x1b[?25h";

@@ -9,6 +9,7 @@ import { readFlame } from "./profile.ts";
 import { profileReport } from "./profile-report.ts";
 import { createWindow } from "./rates.ts";
 import { openScreen } from "./screen.ts";
+import { canDraw } from "./terminal.ts";
 import { type Action, FIRST, press } from "./top-state.ts";
 import { plainTable, type TopView, topLines } from "./top-view.ts";
 
@@ -26,7 +27,7 @@ export async function top(options: InstanceOptions): Promise<number> {
   }
   const window = createWindow();
   const span = window(status, performance.now());
-  if (!process.stdout.isTTY || !process.stdin.isTTY) {
+  if (!canDraw() || !process.stdin.isTTY) {
     await sleep(LOOK_MS);
     const lines = plainTable(about, window(await client.status(), performance.now()));
     for (const line of lines) say(line.trimEnd());

@@ -1,9 +1,10 @@
 import { stripVTControlCharacters } from "node:util";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { fakeSink, fakeStatus } from "../admin/fake-status.ts";
 import { formatCount, formatDuration, plain } from "./format.ts";
 import { createLive } from "./live.ts";
 import { createRates } from "./rates.ts";
+import { canDraw } from "./terminal.ts";
 import { progressLine, statusLine, statusTable } from "./view.ts";
 
 const sick = fakeSink("errors", {
@@ -71,6 +72,17 @@ test("rates are taken over the last seconds, and never negative", () => {
   expect(at(3000, 5000)).toBeCloseTo(333.3, 0);
   expect(at(3000, 6000)).toBe(0);
   expect(at(5, 6500)).toBe(0);
+});
+
+test("a terminal that obeys nothing is not drawn on", () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { isTTY } = process.stdout;
+  process.stdout.isTTY = true;
+  onTestFinished(() => void (process.stdout.isTTY = isTTY));
+  vi.stubEnv("TERM", "xterm");
+  expect(canDraw()).toBe(true);
+  vi.stubEnv("TERM", "dumb");
+  expect(canDraw()).toBe(false);
 });
 
 describe("the live region", () => {

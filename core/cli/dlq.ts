@@ -23,6 +23,7 @@ export interface LetterOptions extends InstanceOptions {
 }
 
 const SHOWN_REASON = 100;
+const NONE = "There are no such dead letters.";
 const LETTERS = (["letter", "sink", "at", "bytes", "reason"] as const).map((title) => ({
   title,
   align: title === "bytes" ? ("right" as const) : ("left" as const),
@@ -66,6 +67,7 @@ export async function replay(ids: readonly string[], options: LetterOptions): Pr
   const filter = selection(ids, options);
   const { records, skipped } = await whichPump(options).client.letters.replay(filter);
   if (options.json) say(JSON.stringify({ records, skipped }));
+  else if (records === 0 && skipped.length === 0) say(NONE);
   else {
     say(
       `${lettersOf(records)} on the way to the sink. Each is deleted once it is delivered; "sluice dlq list" shows the rest.`,
@@ -124,7 +126,7 @@ function filterOf({ sink, reason, since, until, limit }: LetterOptions, ids: rea
 }
 
 function report({ letters, more, totals, records, bytes }: LetterSummary): string[] {
-  if (records === 0) return ["There are no such dead letters."];
+  if (records === 0) return [NONE];
   const rows = letters.map((letter) => [
     ...[plain(letter.id), plain(letter.sink), timeOf(letter), formatCount(letter.bytes), clipped(letter.reason)],
   ]);

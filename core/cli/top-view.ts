@@ -3,6 +3,7 @@ import type { About } from "../control/control.ts";
 import type { LetterSummary } from "../control/letters.ts";
 import { deliveryTimes } from "../control/percentiles.ts";
 import type { SinkStatus, Status } from "../supervisor/status.ts";
+import { deliveredWell } from "./deliver.ts";
 import { type Column, formatBytes, formatCount, formatDuration, formatMs, formatTable, plain } from "./format.ts";
 import { rateOf, type Span } from "./rates.ts";
 import { chosenAt, type Sort, sorted, type TopState } from "./top-state.ts";
@@ -141,7 +142,7 @@ const COLUMNS: readonly (Column & { sort?: Sort; cell(sink: SinkStatus, span: Sp
   { title: "actors", align: "right", cell: ({ actors }) => String(actors.length) },
   { title: "retries", align: "right", cell: ({ retries }) => formatCount(retries) },
   { title: "dead letters", align: "right", cell: ({ deadLettered }) => formatCount(deadLettered) },
-  { title: "delivered", align: "right", cell: ({ delivered }) => formatCount(delivered) },
+  { title: "delivered", align: "right", cell: (sink) => formatCount(deliveredWell(sink)) },
 ];
 
 function sinksBody({ span, state }: TopView, columns: number): Line[] {
@@ -198,7 +199,7 @@ function sinkBody({ span, state, letters }: TopView): Line[] {
     ],
     [
       "behind",
-      `${formatCount(sink.lag.records)} records in ${formatCount(sink.lag.chunks)} chunks, the oldest ${formatDuration(sink.lag.oldestMs)}; ` +
+      `${formatCount(sink.lag.records)} records in ${formatCount(sink.lag.chunks)} ${sink.lag.chunks === 1 ? "chunk" : "chunks"}, the oldest ${formatDuration(sink.lag.oldestMs)}; ` +
         `${formatCount(sink.held.records)} in hand`,
     ],
     [

@@ -35,7 +35,7 @@ describe("what is drawn", () => {
     expect(text).toContain("Sluice 1.2.3  /etc/pump.conf  pid 42  up 1 min 0 s");
     expect(text).toMatch(/^sink\* +state +records\/s +behind +oldest +CPU +bytes\/s/m);
     expect(text).toMatch(/^csv +open +500 +0 +- +25 % +500 kB +1 +0 +0 +1,010$/m);
-    expect(text).toMatch(/^sql +suspended +0 +41,200 +3 min 20 s .* +3 +2 +10\n {4}wrong password$/m);
+    expect(text).toMatch(/^sql +suspended +0 +41,200 +3 min 20 s .* +3 +2 +8\n {4}wrong password$/m);
     expect(lines.at(-1)).toContain("q quit");
   });
 

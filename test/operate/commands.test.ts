@@ -100,6 +100,8 @@ test("dead letters: listed by sink and reason, shown decoded or without what is 
   expect(await command(pump, "dlq", "drop")).toMatchObject({ code: 1, err: expect.stringContaining("--all") });
   expect(await command(pump, "dlq", "drop", id)).toMatchObject({ code: 1, err: expect.stringContaining("--yes") });
   expect((await command(pump, "dlq", "drop", id, "--yes")).out).toBe("1 letter deleted.\n");
+  const none = await command(pump, "dlq", "replay", "--reason", "none is like this");
+  expect(none).toMatchObject({ code: 0, out: "There are no such dead letters.\n" });
   await pump.terminate();
   // Without a pump, from the log itself.
   expect(JSON.parse((await command(pump, "dlq", "list", "--json")).out).records).toBe(3);

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readiness } from "../admin/readiness.ts";
 import { formatProblem, type Problem } from "../config/problem.ts";
 import type { About, Reloaded } from "../control/control.ts";
@@ -156,7 +157,9 @@ function reloadedLines({ started, stopped, replaced, unchanged, restart }: Reloa
 export async function logs(options: DaemonLogsOptions): Promise<number> {
   const file = await logOf(options);
   // Begun before the end of the log is read: a line may come twice, none is left out.
-  process.stdout.write(lastLines(file, options.lines));
+  const last = lastLines(file, options.lines);
+  process.stdout.write(last);
+  if (last === "" && !existsSync(file)) process.stderr.write(`There is no log ${file} yet: no daemon has run.\n`);
   if (options.follow !== true) return EXIT.ok;
   const over = new AbortController();
   process.stdout.once("error", () => over.abort());

@@ -20,6 +20,6 @@ export function whichPump({ conf, socket }: { conf?: string; socket?: string }):
   const file = configurationFile(conf);
   const instance = instanceOf(file);
   if (socket === undefined) hasFolder(instance);
-  const name = socket ?? (file === null ? "the variables" : basename(file));
+  const name = socket ?? (file === null ? "the environment's variables" : basename(file));
   return { name, instance, client: controlClient({ socket: socket ?? instance.socket, name, version: version() }) };
 }

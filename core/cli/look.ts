@@ -20,7 +20,8 @@ export function addLookCommands(program: Command, done: (code: number) => void):
     .option("--all", "all sinks together, and which is the bottleneck")
     .action(async (sink: string | undefined, options: ProfileOptions) => {
       const { profile, profileAll } = await import("./profile.ts");
-      if ((sink === undefined) !== (options.all === true)) program.error("error: name a sink, or say --all");
+      if ((sink === undefined) !== (options.all === true))
+        program.error("error: name a sink, or say --all: one of the two");
       done(await (sink === undefined ? profileAll(options) : profile(sink, options)));
     });
   aboutPump(program, "top", "watch the sinks live: choose, look into, suspend, resume, profile them").action(

@@ -430,6 +430,17 @@ export function conformance(name: string, start: () => Promise<{ engine: Engine;
       expect(await list.lag("b")).toMatchObject({ chunks: 3, records: 2500 });
     });
 
+    test("the bytes of a backlog are not those of its oldest records", async () => {
+      await push(records(2));
+      await claimAll(list);
+      await push(Array.from({ length: 500 }, () => Buffer.alloc(2000, 1)));
+      await claimAll(list);
+      await log.close();
+      log = engine.create([gateway]);
+      await log.open(SINKS);
+      expect((await log.usage()).bytes).toBeGreaterThan(400_000);
+    });
+
     test("an acknowledged chunk stays done, whoever comes late", async () => {
       await push(records(1000));
       await claimAll(list);

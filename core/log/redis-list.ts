@@ -301,12 +301,13 @@ export class RedisList implements HomeList {
     ]);
     const live = length as number;
     let records = live;
-    const [first] = entries;
-    if (first !== undefined) {
+    if (entries.length > 0) {
       // Not by the running totals: the oldest chunk may be all that is left of many.
       const counted = entries.reduce((sum, entry) => sum + entry.records, 0);
       records += Math.round((counted * (chunks as number)) / entries.length);
-      if (this.#mean === 0) this.#mean = await this.#sampleMean(this.keys.block(first.block));
+      // Not by the first alone: a few records that are unlike all others would speak for the whole backlog.
+      const some = [0, entries.length >> 1, entries.length - 1].map((i) => this.keys.block(entries[i]!.block));
+      if (this.#mean === 0) this.#mean = await this.#sampleMean(...new Set(some));
     }
     if (live > 0 && this.#mean === 0) this.#mean = await this.#sampleMean(this.keys.live);
     return { records, bytes: Math.round(records * this.#mean) };
@@ -364,12 +365,18 @@ export class RedisList implements HomeList {
     return this.keys.block(ref.chunk.slice(ref.entry.length + 1));
   }
 
-  /** Bytes of a record by MEMORY USAGE of its list; 0 if that is refused. */
-  async #sampleMean(key: string): Promise<number> {
+  /** Bytes of a record by MEMORY USAGE of lists of them; 0 if that is refused. */
+  async #sampleMean(...keys: readonly string[]): Promise<number> {
     const { send } = this.#options.connection;
+    const sizes = keys.map((key) => Promise.all([send("MEMORY", ["USAGE", key], key), send("LLEN", [key], key)]));
     try {
-      const [bytes, records] = await Promise.all([send("MEMORY", ["USAGE", key], key), send("LLEN", [key], key)]);
-      return typeof bytes === "number" && Number(records) > 0 ? bytes / Number(records) : 0;
+      let bytes = 0;
+      let records = 0;
+      for (const [size, length] of await Promise.all(sizes)) {
+        bytes += Number(size);
+        records += Number(length);
+      }
+      return records > 0 ? bytes / records : 0;
     } catch {
       return 0;
     }

@@ -31,6 +31,12 @@ export function cut(text: string): number {
   return value;
 }
 
+export function port(text: string): number {
+  const value = positive(text);
+  if (value > 65_535) throw new InvalidArgumentError("It must be 65535 or less.");
+  return value;
+}
+
 export function positive(text: string): number {
   const value = cut(text);
   if (value < 1) throw new InvalidArgumentError("It must be 1 or more.");

@@ -7,7 +7,7 @@ import { addDaemonCommands } from "./daemon.ts";
 import { EXIT } from "./errors.ts";
 import { addLookCommands } from "./look.ts";
 import { addOperateCommands } from "./operate.ts";
-import { conf, cut, once, positive } from "./options.ts";
+import { conf, cut, once, port, positive } from "./options.ts";
 import { addPluginCommands } from "./plugin.ts";
 import type { SinksOptions } from "./sinks.ts";
 import { version } from "./version.ts";
@@ -166,7 +166,7 @@ function addConsole(program: Command): Command {
     .allowExcessArguments(false)
     .addOption(conf())
     .option("--socket <path>", "of this control socket, whatever started the pump")
-    .option("--port <n>", "serve it on this port (default: a free one)", positive)
+    .option("--port <n>", "serve it on this port (default: a free one)", port)
     .option("--json", "print JSON");
 }
 

@@ -92,13 +92,18 @@ async function live(client: ControlClient, view: TopView, window: ReturnType<typ
     resized: () => draw(),
   });
   draw();
+  let lost = "";
   while (!ended.signal.aborted) {
     try {
       for await (const status of client.follow(ended.signal)) {
+        // Another process may have taken its place.
+        if (lost !== "") show({ about: await client.about(), message: view.message === lost ? "" : view.message });
+        lost = "";
         show({ span: window(status, performance.now()), now: Date.now() });
       }
     } catch (error) {
-      if (!ended.signal.aborted) show({ message: describeError(error), now: Date.now() });
+      lost = describeError(error);
+      if (!ended.signal.aborted) show({ message: lost, now: Date.now() });
     }
     // The pump has ended, or answers no more.
     await sleep(LOOK_MS, undefined, { signal: ended.signal }).catch(() => {});

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -33,6 +34,12 @@ async function report(redis: TestRedis, from: number, to: number): Promise<void>
     );
   });
   await redis.client.rpush(UPTIME_LIST.name, ...reports);
+}
+
+/** The sinks that a list keeps chunks for. */
+async function groups(redis: TestRedis, list: string): Promise<string[]> {
+  const found = (await redis.client.xinfo("GROUPS", `{${list}}:sluice:log`)) as string[][];
+  return found.map((group) => group[1]!);
 }
 
 interface Counted {
@@ -100,12 +107,38 @@ test("uptime reports are counted once each through two kills, beside analytics; 
   expect(letters.map(([, fields]) => fields[fields.indexOf("raw") + 1])).toContain("garbage");
   expect(new Set(letters.map(([, fields]) => fields[fields.indexOf("sink") + 1]))).toEqual(new Set([SINK]));
   // Each list has the groups of its own sinks only.
-  const groups = async (list: string) =>
-    ((await redis.client.xinfo("GROUPS", `{${list}}:sluice:log`)) as string[][]).map((group) => group[1]);
-  expect(await groups(UPTIME_LIST.name)).toEqual([SINK]);
-  expect(await groups(LIST)).toEqual(["csv"]);
+  expect(await groups(redis, UPTIME_LIST.name)).toEqual([SINK]);
+  expect(await groups(redis, LIST)).toEqual(["csv"]);
   expect(metrics).toContain(`sink="${SINK}"`);
   expect(metrics).toContain(`list="${UPTIME_LIST.name}"`);
+}, 60_000);
+
+test("sinks that a reload replaces or starts take nothing of the other kind", async () => {
+  const redis = await useRedis();
+  const folder = useFolder();
+  const [csv, late, file] = [join(folder, "csv"), join(folder, "late"), join(folder, "uptime.db")];
+  const uptime = { uptime_type: "sql", type: "sqlite", connection_string: file };
+  const sluice = await useSluice({ redis, csv: { csv }, uptime });
+  await sluice.ready();
+  await push(redis.client, 0, 100);
+  await report(redis, 0, 100);
+  const conf = JSON.parse(readFileSync(sluice.file, "utf8"));
+  conf.pumps.csv.timeout = 7;
+  conf.pumps.late = { type: "csv", meta: { csv_dir: late } };
+  conf.uptime_pump_config.batch_size = 7;
+  writeFileSync(sluice.file, JSON.stringify(conf));
+  sluice.signal("SIGHUP");
+  await until(async () => /Reloaded: .*late started/.test(sluice.output), "the reload");
+  await push(redis.client, 100, 200);
+  await report(redis, 100, 200);
+  await sluice.drained(redis, [SINK], { lists: [UPTIME_LIST.name] });
+  await sluice.drained(redis, ["csv", "late"], { lists: [LIST] });
+  await sluice.terminate();
+  expect(sluice.output).toMatch(/Reloaded: .*csv.*replaced/);
+  expect(await groups(redis, UPTIME_LIST.name)).toEqual([SINK]);
+  expect((await groups(redis, LIST)).sort()).toEqual(["csv", "late"]);
+  expect(counted(file)).toEqual(expected(200));
+  expect(arrivals(numbersIn(csv), 200)).toEqual({ missing: [], foreign: [], duplicates: 0 });
 }, 60_000);
 
 test("sums in PostgreSQL stay exact while the server is killed between and within transactions", async () => {

@@ -79,8 +79,9 @@ export class ListDrain {
     return this.#sinks();
   }
 
-  /** It reads this list from now on: there may be chunks for it, also some that another life of it gave back. */
+  /** There may be chunks for it from now on, also some that another life of it gave back, if it is one of those that read this list. */
   join(sink: Sink): void {
+    if (!this.sinks.includes(sink)) return;
     this.#more.add(sink);
     this.#overdue.add(sink);
     this.#hungry();

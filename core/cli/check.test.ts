@@ -258,8 +258,15 @@ describe("sluice config", () => {
       ...storage({ username: "u", password: SECRET, key_prefix: "kv://e/P" }),
       ...csv(),
       kv,
+      sluice: { sinks: { CSV: { heap_mb: 99, actors: 4 } } },
     });
-    const env = { TYK_PMP_PURGEDELAY: "7", TYK_PMP_PUMPS_CSV_TIMEOUT: "3", APP_P: SECRET, TYK_LOGLEVEL: "debug" };
+    const env = {
+      SLUICE_SINKS_CSV_ACTORS: "2",
+      TYK_PMP_PURGEDELAY: "7",
+      TYK_PMP_PUMPS_CSV_TIMEOUT: "3",
+      APP_P: SECRET,
+      TYK_LOGLEVEL: "debug",
+    };
     const { code, out, err } = await sluice(["config", "print", "-c", file], env);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     const row = (path: string) =>
@@ -269,6 +276,8 @@ describe("sluice config", () => {
         ?.split(/ {2,}/);
     expect(row("purge_delay")).toEqual(["purge_delay", "7", "TYK_PMP_PURGEDELAY"]);
     expect(row("pumps.csv.timeout")?.[2]).toBe("TYK_PMP_PUMPS_CSV_TIMEOUT");
+    expect(row("sluice.sinks.CSV.actors")).toEqual(["sluice.sinks.CSV.actors", "2", "SLUICE_SINKS_CSV_ACTORS"]);
+    expect(row("sluice.sinks.CSV.heap_mb")?.[1]).toBe("99");
     expect(row("log_level")).toEqual(["log_level", '"debug"', "TYK_LOGLEVEL"]);
     expect(row("analytics_storage_config.timeout")?.[1]).toBe("1");
     expect(row("kv.stores.e.config.prefix")?.[1]).toBe('"APP_"');

@@ -24,7 +24,8 @@ export async function configPrint(options: ConfigPrintOptions): Promise<number> 
   const shown = settings.map((setting) => ({ ...setting, value: shownValue(setting, hidden) }));
   if (options.json) process.stdout.write(`${JSON.stringify({ file, demo, settings: shown }, null, 2)}\n`);
   else process.stdout.write(`${table(shown).join("\n")}\n`);
-  if (problems.length > 0) process.stderr.write(`${problems.length} problems: sluice check tells them\n`);
+  if (problems.length > 0)
+    process.stderr.write(`${problems.length === 1 ? "1 problem" : `${problems.length} problems`}: see sluice check\n`);
   return stopsTheStart(problems) ? EXIT.failed : EXIT.ok;
 }
 

@@ -9,6 +9,7 @@ import type { PumpEntry } from "./pumps.ts";
 import { Pump, PumpConf } from "./schema.ts";
 import { STORE_TYPES, StoreEntry } from "./secrets/schema.ts";
 import type { StoreSettings } from "./secrets/stores.ts";
+import { extrasKey } from "./sinks.ts";
 
 /** One value that is in force. */
 export interface Setting {
@@ -35,8 +36,13 @@ export function listSettings(
 ): Setting[] {
   const redis = log.engine === "redis" ? log : log.redis;
   const storage = conf.analytics_storage_config;
+  const extras = sinks.map(({ name, actors, heapMb, plugin }) => {
+    const isolate = plugin.isolation === "process";
+    return [extrasKey(conf.sluice.sinks, name), { actors, isolate, heap_mb: heapMb }] as const;
+  });
   const inForce = {
     ...conf,
+    sluice: { ...conf.sluice, sinks: { ...conf.sluice.sinks, ...Object.fromEntries(extras) } },
     analytics_storage_config: redis
       ? { ...storage, timeout: redis.timeoutMs / 1000, key_prefix: redis.keyPrefix }
       : storage,

@@ -204,9 +204,9 @@ function readExtras(
   inputs: SinkInputs,
 ): Pick<SinkConfig, "actors" | "heapMb" | "plugin"> {
   const { draft, variables, extras } = inputs;
-  const [, given] = Object.entries(extras).find(([name]) => name.toLowerCase() === entry.name) ?? [];
-  const values: Values = { ...given };
-  const path = `sluice.sinks.${entry.name}`;
+  const key = extrasKey(extras, entry.name);
+  const values: Values = { ...extras[key] };
+  const path = `sluice.sinks.${key}`;
   const scope = { severity: "error", sink: entry.name } as const;
   applyVariables(SinkExtras, `SLUICE_SINKS_${variableName(entry.name)}_`, path, values, { draft, scope, variables });
   const { actors, isolate, heap_mb } = complete(SinkExtras, values, true) as SinkExtras;
@@ -223,6 +223,11 @@ function readExtras(
   }
   const isolation = isolate ? "process" : plugin.isolation;
   return { actors: type.single ? 1 : actors, heapMb: heap_mb, plugin: { ...plugin, isolation } };
+}
+
+/** The sink's key in `sluice.sinks`, in whatever letter case the file has it. */
+export function extrasKey(extras: SinkInputs["extras"], sink: string): string {
+  return Object.keys(extras).find((key) => key.toLowerCase() === sink) ?? sink;
 }
 
 function reportStrangeExtras(pumps: readonly PumpEntry[], { draft, extras }: SinkInputs): void {

@@ -14,8 +14,8 @@ const SINK = { uptime_pump_config: { uptime_type: "sql", type: "sqlite", connect
 function load(uptime: object, env: Environment = {}, more: object = SINK) {
   const json = { pumps: { dummy: { type: "dummy" } }, ...more, sluice: { uptime } };
   writeFileSync(join(cwd, "pump.conf"), JSON.stringify(json));
-  const { config, problems } = loadConfig({ cwd, env });
-  return { uptime: config.uptime, problems, stops: stopsTheStart(problems) };
+  const { config, problems, settings } = loadConfig({ cwd, env });
+  return { uptime: config.uptime, problems, stops: stopsTheStart(problems), settings: settings() };
 }
 const check = (settings: object, env: Environment = {}) => load({ checks: { a: settings } }, env);
 
@@ -114,6 +114,11 @@ test("variables set what a check has, or all checks", () => {
     [],
     [{ url: "http://b.com", headers: { "X-Token": "t" } }],
   ]);
+  const path = "sluice.uptime.checks.a.url";
+  expect(one.settings.find((setting) => setting.path === path)).toMatchObject({
+    value: "http://b.com",
+    from: "variable",
+  });
   const all = load({}, { SLUICE_UPTIME_CHECKS: '{"b":{"url":"http://c.com"}}' });
   expect([all.problems, all.uptime?.checks]).toMatchObject([[], [{ name: "b", url: "http://c.com" }]]);
 });

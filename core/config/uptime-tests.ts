@@ -26,7 +26,10 @@ export function uptimeOf(
     const prefix = `SLUICE_UPTIME_CHECKS_${variableName(name)}_`;
     const reading = { draft, scope: { severity: "error" } as const, variables };
     applyVariables(CheckSettings, prefix, `${PATH}.checks.${name}`, values, reading);
-    return checkOf(name, complete(CheckSettings, values, true) as CheckSettings, settings, draft) ?? [];
+    const check = complete(CheckSettings, values, true) as CheckSettings;
+    // So that `config print` shows what is in force.
+    settings.checks[name] = check;
+    return checkOf(name, check, settings, draft) ?? [];
   });
   if (checks.length === 0) return null;
   const isRead = sinks.some(({ reads }) => reads === "uptime");

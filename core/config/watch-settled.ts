@@ -1,4 +1,4 @@
-import { watch } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 
 /** Editors write a file in several steps, a mounted volume is exchanged in several, and a build writes many files. */
 const SETTLE_MS = 200;
@@ -15,13 +15,33 @@ export interface WatchSettledOptions {
 /** Watches a folder. Gives what ends it. */
 export function watchSettled(folder: string, { recursive = false, isMeant, settled }: WatchSettledOptions): () => void {
   let timer: NodeJS.Timeout | undefined;
-  const watcher = watch(folder, { recursive }, (_, path) => {
-    if (!isMeant(path)) return;
-    clearTimeout(timer);
-    timer = setTimeout(settled, SETTLE_MS);
-  });
-  // The folder may go; what runs goes on.
-  watcher.on("error", () => {});
+  const begin = (): FSWatcher => {
+    const begun = watch(folder, { recursive }, (_, path) => {
+      if (!isMeant(path)) return;
+      clearTimeout(timer);
+      timer = setTimeout(over, SETTLE_MS);
+    });
+    // The folder may go; what runs goes on.
+    return begun.on("error", () => {});
+  };
+  let watcher = begin();
+
+  function over(): void {
+    if (recursive) renew();
+    settled();
+  }
+
+  /** On Linux, Node watches the files of a tree one by one, and does not see the one that has taken the place of another: editors save so. */
+  function renew(): void {
+    try {
+      const next = begin();
+      watcher.close();
+      watcher = next;
+    } catch {
+      // The folder is gone.
+    }
+  }
+
   return () => {
     clearTimeout(timer);
     watcher.close();

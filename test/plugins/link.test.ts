@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, symlinkSync } from "node:fs";
+import { appendFileSync, cpSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { until } from "../support/pump.ts";
@@ -27,5 +27,15 @@ test("a linked folder runs as it is, and is loaded anew when it changes", async 
   const lines = readFileSync(house.path("lines.txt"), "utf8").trimEnd().split("\n");
   expect(new Set(lines.map((line) => line.split(" ")[2])).size).toBe(200);
   expect(lines.at(-1)).toMatch(/^changed /);
+
+  // As editors save: another file takes its place, and is then written to.
+  const reloads = () => pump.lines.filter((line) => line.includes("is reloaded")).length;
+  const file = house.path("draft/index.ts");
+  writeFileSync(`${file}.new`, `${readFileSync(file, "utf8")}// saved\n`);
+  renameSync(`${file}.new`, file);
+  await until(() => reloads() > 1, "the second reload");
+  const before = reloads();
+  appendFileSync(file, "// saved again\n");
+  await until(() => reloads() > before, "the third reload");
   expect(pump.sink("lines")).toMatchObject({ restarts: 0, state: "open" });
 });

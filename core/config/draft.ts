@@ -22,6 +22,7 @@ export class Draft {
   readonly secrets: Secrets;
   /** Values that must never be printed. */
   readonly hidden = new Set<string>();
+  readonly #timesHidden = new Map<string, number>();
   readonly #references = new Map<string, string>();
   readonly #places = new Map<string, string>();
   readonly #unread = new Map<string, Problem>();
@@ -109,6 +110,7 @@ export class Draft {
     if (typeof value === "object" && value !== null) for (const one of Object.values(value)) this.hide(one);
     if (typeof value !== "string" || value.trim() === "") return;
     this.hidden.add(value);
+    this.#timesHidden.set(value, (this.#timesHidden.get(value) ?? 0) + 1);
     // Drivers name parts of a connection string.
     for (const password of passwordsIn(value)) this.hidden.add(password);
   }
@@ -118,6 +120,13 @@ export class Draft {
     // The name of a secret is none.
     if (isReference(text)) return;
     for (const password of passwordsIn(text)) this.hidden.add(password);
+  }
+
+  /** Takes a `hide` back: the value has turned out to be none. It stays hidden where something else has it, too. */
+  reveal(value: string): void {
+    const times = (this.#timesHidden.get(value) ?? 0) - 1;
+    this.#timesHidden.set(value, times);
+    if (times === 0) this.hidden.delete(value);
   }
 
   /** The value at this path came from these references. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import type { RedisLogConfig } from "./config.ts";
-import { demoConfig, loadConfig } from "./load.ts";
+import { demoConfig, loadConfig, readConfig } from "./load.ts";
 import { formatProblem, PROBLEM_CODES, stopsTheStart } from "./problem.ts";
 import type { Environment } from "./variables.ts";
 
@@ -27,6 +27,31 @@ function load(content: object | string | undefined, env: Environment = {}) {
 const quiet = { dont_purge_uptime_data: true };
 const csv = { ...quiet, pumps: { csv: { meta: { csv_dir: "out" } } } };
 const table = (meta: object) => ({ ...quiet, pumps: { csv: {}, t: { type: "table", meta } } });
+
+describe("what is never printed", () => {
+  const hiddenOf = async (pumps: object, env: Environment = {}, more: object = {}) => {
+    const cwd = join(folder, String(count++));
+    mkdirSync(cwd);
+    writeFileSync(join(cwd, "pump.conf"), JSON.stringify({ ...quiet, ...more, pumps }));
+    return (await readConfig({ env, cwd })).hidden;
+  };
+  const rows = (type: string, connection_string: string) => ({ type: "sql", meta: { type, connection_string } });
+
+  test("a connection string with its password; not the file that it is for SQLite, so that errors name it", async () => {
+    const dsn = "host=db password=hunter2hunter2";
+    expect(await hiddenOf({ a: rows("sqlite", "/data/a.db"), b: rows("sqlite", "/data/a.db") })).toEqual([]);
+    expect(await hiddenOf({ a: rows("postgres", dsn) })).toEqual([dsn, "hunter2hunter2"]);
+    expect(await hiddenOf({ a: rows("sqlite", "/data/a.db"), b: rows("postgres", "/data/a.db") })).toEqual([
+      "/data/a.db",
+    ]);
+  });
+
+  test("a file whose name came from a secret store", async () => {
+    const env = { S_FILE: "/data/a.db" };
+    const more = { kv: { stores: { s: { type: "env", config: { prefix: "S_" } } } } };
+    expect(await hiddenOf({ a: rows("sqlite", "kv://s/FILE") }, env, more)).toEqual(["/data/a.db"]);
+  });
+});
 
 describe("files", () => {
   test("a plain pump.conf has no problems", () => {

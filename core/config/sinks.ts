@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Prepare } from "@sluice/sdk/runtime";
 import type { PluginLock } from "../plugins/lock.ts";
+import type { PathKey } from "../plugins/paths.ts";
 import { type ResolvedType, refusalOf, resolveType, typesOf } from "../plugins/resolve.ts";
 import type { SinkConfig } from "./config.ts";
 import { decodeObject, type Place, propertyFor } from "./decode.ts";
@@ -75,7 +76,12 @@ function reportUnknownType({ name, type, path, prefix }: PumpEntry, { draft, loc
 }
 
 /** `meta`, its variables and defaults, checked against the plugin's schema. */
-function readMeta(entry: PumpEntry, { type }: ResolvedType, pumps: readonly PumpEntry[], inputs: SinkInputs): Values {
+function readMeta(
+  entry: PumpEntry,
+  { type, plugin }: ResolvedType,
+  pumps: readonly PumpEntry[],
+  inputs: SinkInputs,
+): Values {
   const { draft, variables, place } = inputs;
   const schema = withEnvPrefix(type.schema as Schema);
   const path = entry.settings?.path ?? `${entry.path}.meta`;
@@ -99,6 +105,7 @@ function readMeta(entry: PumpEntry, { type }: ResolvedType, pumps: readonly Pump
   if (prefix === usual && usual !== own) reportExtraPump(entry, usual, pumps, inputs);
   if (!Object.hasOwn((type.schema as Schema).properties ?? {}, ENV_PREFIX)) delete values[ENV_PREFIX];
   const config = complete(schema, values, false) as Values;
+  revealFiles(config, path, plugin.pathKeys, draft);
   for (const key of schema.required ?? []) {
     if (config[key] !== undefined || draft.whyUnread(`${path}.${key}`)) continue;
     draft.report("SLUICE_CONFIG_MISSING", scope, {
@@ -108,6 +115,17 @@ function readMeta(entry: PumpEntry, { type }: ResolvedType, pumps: readonly Pump
     });
   }
   return config;
+}
+
+/** A key that holds a secret for one kind of server may name a file for another: errors tell which file it is. */
+function revealFiles(config: Values, path: string, pathKeys: readonly PathKey[], draft: Draft): void {
+  for (const { keys, when, words } of pathKeys) {
+    const [key, ...nested] = keys;
+    if (key === undefined || nested.length > 0 || when === undefined || words !== undefined) continue;
+    const isFile = Object.entries(when).every(([beside, value]) => config[beside] === value);
+    const file = config[key];
+    if (isFile && typeof file === "string" && draft.referenceOf(`${path}.${key}`) === undefined) draft.reveal(file);
+  }
 }
 
 /** Also MongoDB's uptime sink has them, where nothing newer says which server. */

@@ -160,6 +160,8 @@ export function createSupervisor(parts: {
         troubles.worked(LOG);
         break;
       } catch (error) {
+        // The stop has closed the connection: whether Redis is within reach was not found out.
+        if (stopping) return;
         failed(error);
         await new Promise((resolve) => {
           reopening = setTimeout(resolve, REOPEN_MS);

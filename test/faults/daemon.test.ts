@@ -140,7 +140,7 @@ test("reload: it says what changes, and refuses what is invalid with each proble
 });
 
 test("what ends the start is said in its own words", async () => {
-  const here = await machine();
+  const here = await machine({ redis: await useRedis() });
   const server = createServer();
   const { health_check_endpoint_port: port } = JSON.parse(readFileSync(here.path("pump.conf"), "utf8"));
   await new Promise<void>((resolve) => server.listen(port, resolve));
@@ -149,6 +149,8 @@ test("what ends the start is said in its own words", async () => {
   expect(said).toMatchObject({ code: 1, out: "" });
   expect(said.err).toMatch(new RegExp(`^sluice: error: .*${port}: the port is in use\\. .*\n$`));
   expect(said.err).not.toContain("level=");
+  // Redis was there; only nobody waited for its answer.
+  expect(said.err + (await here.sluice("daemon", "logs")).out).not.toContain("out of reach");
 });
 
 test("kill -9, then start: it runs again, and says how the last one ended", async () => {

@@ -7,7 +7,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { parseArgs } from "node:util";
+import { optionsOf, wrongUse } from "../scripts/options.ts";
 import { Backlog } from "./backlog.ts";
 import { runPump } from "./pump.ts";
 import { changes, type Results, readResults } from "./results.ts";
@@ -55,7 +55,7 @@ const SCENARIOS: { [name: string]: (backlog: Backlog) => Promise<Figure[]> } = {
 
 const load = () => readFileSync("/proc/loadavg", "utf8").split(" ")[0];
 const text = { type: "string" } as const;
-const { values: options, positionals } = parseArgs({
+const { values: options, positionals } = optionsOf({
   allowPositionals: true,
   options: { json: text, html: text, compare: text, rival: text },
 });
@@ -65,8 +65,7 @@ const wanted = command !== undefined && positionals.length === 0 ? ["rival"] : p
 // Before hours of measuring.
 const before = options.compare === undefined ? null : readResults(options.compare);
 const unknown = wanted.filter((name) => !(name in SCENARIOS));
-if (unknown.length > 0)
-  throw new Error(`no scenario ${unknown.join(", ")}; there are ${Object.keys(SCENARIOS).join(", ")}`);
+if (unknown.length > 0) wrongUse(`There is no scenario ${unknown.join(", ")}: ${Object.keys(SCENARIOS).join(", ")}.`);
 
 const results: Results = {
   at: new Date().toISOString(),

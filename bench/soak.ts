@@ -6,14 +6,14 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { parseArgs } from "node:util";
+import { optionsOf, wrongUse } from "../scripts/options.ts";
 import { faultsOf } from "./soak/faults.ts";
 import { rate, soakPage, soakPicture, summary } from "./soak/page.ts";
 import { type Soak, soak } from "./soak/run.ts";
 import type { Sample } from "./soak/sample.ts";
 import { format } from "./table.ts";
 
-const { values } = parseArgs({
+const { values } = optionsOf({
   options: {
     minutes: { type: "string", default: "30" },
     rate: { type: "string", default: "2000" },
@@ -66,5 +66,5 @@ function onSample(sample: Sample, before: Sample | undefined): void {
 function positive(option: "minutes" | "rate" | "seed"): number {
   const value = Number(values[option]);
   if (value > 0 && Number.isFinite(value)) return value;
-  throw new Error(`--${option} is a number above 0, not ${values[option]}`);
+  return wrongUse(`--${option} is a number above 0, not ${values[option]}.`);
 }

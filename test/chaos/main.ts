@@ -1,5 +1,5 @@
 /** `npm run faults`: deployments under faults that a seed draws, and a model that every sink is held against. See docs/reliability.md. */
-import { parseArgs } from "node:util";
+import { optionsOf, wrongUse } from "../../scripts/options.ts";
 import type { Level, Outcome } from "./level.ts";
 import { report } from "./report.ts";
 import { simulated } from "./simulated/level.ts";
@@ -15,7 +15,7 @@ const HELP = `npm run faults -- [options]
   --minutes N                  ends after the run in which they are over
   --only 3,7,9                 of one run, these events alone; tells all that happens`;
 
-const { values } = parseArgs({
+const { values } = optionsOf({
   options: {
     level: { type: "string", default: "both" },
     runs: { type: "string", default: "20" },
@@ -90,11 +90,11 @@ async function levelsOf(name: string): Promise<Level[]> {
   const { real } = await import("./real/level.ts");
   if (name === "real") return [real];
   if (name === "both") return [simulated, real];
-  throw new Error(`There is no level ${name}: simulated, real or both.`);
+  return wrongUse(`There is no level ${name}: simulated, real or both.`);
 }
 
 function number(option: "seed" | "runs" | "minutes"): number {
   const value = Number(values[option]);
   if (Number.isFinite(value) && value >= 0) return value;
-  throw new Error(`--${option} is a number, not ${values[option]}`);
+  return wrongUse(`--${option} is a number, not ${values[option]}.`);
 }

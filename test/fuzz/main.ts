@@ -1,9 +1,9 @@
 /** `npm run fuzz -- --minutes 10 --seed 7 [--only <target>] [--path <path>]`: ends with 1 where something does not hold. */
-import { parseArgs } from "node:util";
+import { optionsOf, wrongUse } from "../../scripts/options.ts";
 import { describeFailure } from "./harness.ts";
 import { shares, TARGETS } from "./targets.ts";
 
-const { values } = parseArgs({
+const { values } = optionsOf({
   options: {
     minutes: { type: "string", default: "1" },
     seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
@@ -15,8 +15,7 @@ const seed = Number(values.seed);
 const targets = TARGETS.filter(({ name }) => values.only === undefined || name === values.only);
 if (targets.length === 0 || !Number.isInteger(seed) || !(Number(values.minutes) > 0)) {
   const names = TARGETS.map(({ name }) => name).join(", ");
-  process.stderr.write(`fuzz: --only takes one of ${names}; --seed a whole number; --minutes a number above 0\n`);
-  process.exit(2);
+  wrongUse(`fuzz: --only takes one of ${names}; --seed a whole number; --minutes a number above 0`);
 }
 process.stdout.write(`seed ${seed}\n`);
 const ms = shares(targets, Number(values.minutes) * 60_000);

@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { FLAGS } from "./core/cli/settle.js";
 
 export default defineConfig({
   test: {
@@ -7,6 +8,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // The faults of V8 that the program itself is kept from.
+    execArgv: FLAGS.filter((flag) => flag.startsWith("--wasm")),
     // A hiccup of the machine does not stop a change, but the summary names each test that needed it, and what went wrong.
     retry: 1,
   },

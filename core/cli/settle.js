@@ -7,8 +7,13 @@
  */
 export const ENVIRONMENT = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: String(1024 * 1024) };
 
-/** The supervisor keeps no objects: a larger nursery would only hold more garbage. MB. */
-export const FLAGS = ["--max-semi-space-size=4"];
+export const FLAGS = [
+  // The supervisor keeps no objects: a larger nursery would only hold more garbage. MB.
+  "--max-semi-space-size=4",
+  // When threads compile the calls out of one WebAssembly module (Node's own type stripping and fetch have such) at one moment, V8 13.6
+  // may lose count of its pages and end the process ("Check failed: jit_page.has_value()"). So they are never compiled.
+  "--wasm-wrapper-tiering-budget=1000000000",
+];
 
 /** Goes on as a process that was started so, under the same pid; where the system has no such call, as it is. */
 export function settle() {

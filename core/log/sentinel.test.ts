@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { until } from "../../test/support/pump.ts";
-import { freePort, redisLogConfig } from "../../test/support/redis.ts";
+import { NO_SERVER, redisLogConfig } from "../../test/support/redis.ts";
 import { MASTER_NAME, startSentinels } from "../../test/support/sentinel.ts";
 import { LOG_ERROR_CODES } from "./errors.ts";
 import { openLink } from "./link.ts";
@@ -8,12 +8,11 @@ import { openLink } from "./link.ts";
 test("the master is found through any Sentinel; a wrong name or password is named; one that stands still is left", async () => {
   const it = await startSentinels({ password: "s3cret" }, { password: "s3ntinel" });
   onTestFinished(() => it.stop());
-  const away = { host: "127.0.0.1", port: await freePort() };
   const connect = async (changes: { master?: string; password?: string; of?: string } = {}) => {
     const { master = MASTER_NAME, password = "s3ntinel", of = "s3cret" } = changes;
-    const nodes = [away, it.sentinels[0]!];
+    const nodes = [NO_SERVER, it.sentinels[0]!];
     const link = openLink(
-      redisLogConfig(away, { nodes, sentinel: { master, password }, password: of, timeoutMs: 1000 }),
+      redisLogConfig(NO_SERVER, { nodes, sentinel: { master, password }, password: of, timeoutMs: 1000 }),
     );
     onTestFinished(() => link.close());
     await link.connect();

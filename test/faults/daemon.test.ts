@@ -19,7 +19,7 @@ import { CouldNotRun } from "../support/could-not-run.ts";
 import { Machine } from "../support/daemon.ts";
 import { owners, push } from "../support/gateway.ts";
 import { until } from "../support/pump.ts";
-import { freePort } from "../support/redis.ts";
+import { freePort, NO_SERVER } from "../support/redis.ts";
 import { useRedis } from "../support/sluice.ts";
 
 // Each test starts a dozen commands.
@@ -293,8 +293,7 @@ test("the disk of its log is full: it goes on, says so, and writes what waited o
   if (mounted.status !== 0) throw new CouldNotRun("no right to mount a small file system (root is needed)");
   onTestFinished(() => void spawnSync("umount", ["-l", disk]));
   // Of a log that is out of reach it says so again and again.
-  const redis = { host: "127.0.0.1", port: await freePort() };
-  await here.configure({ redis, settings: { daemon: { log_file: `${disk}/sluice.log` } } });
+  await here.configure({ redis: NO_SERVER, settings: { daemon: { log_file: `${disk}/sluice.log` } } });
   expect((await here.start("--timeout", "1")).code).toBe(4);
   const daemon = here.state!;
   // The last page of the file would take what comes.

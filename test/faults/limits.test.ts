@@ -18,6 +18,8 @@ vi.setConfig({ testTimeout: 150_000 });
 
 const COUNT = 20_000;
 const LIMIT = 1_000_000;
+/** The pause between two tries of a call is up to half a minute, seconds. */
+const PATIENCE_S = 90;
 
 interface Scene {
   redis: Pick<TestRedis, "client"> | TestCluster;
@@ -96,8 +98,7 @@ async function settled(it: Scene, sluices: SluiceProcess | readonly SluiceProces
       return (await Promise.all(all.map(spooled))).every((records) => records === 0);
     },
     () => `the spool to be empty\n${all.map((sluice) => sluice.tail()).join("\n")}`,
-    // The pause between two tries of a call is up to half a minute.
-    90,
+    PATIENCE_S,
   );
 }
 
@@ -108,7 +109,7 @@ test("a sink that is down pays with its own records: they go to disk, the other 
   await sluice.drained(it.redis, ["up"]);
   await pays(sluice, "spooling");
   await until(async () => (await spooled(sluice)) > COUNT / 2, "more than half of it on disk");
-  await until(async () => (await backlog(sluice)) < LIMIT, "room in Redis");
+  await until(async () => (await backlog(sluice)) < LIMIT, "room in Redis", PATIENCE_S);
   expect(await value(sluice, "sluice_backlog_limit_bytes")).toBe(LIMIT);
   expect(arrivals(numbers(it, "up"), COUNT)).toEqual({ missing: [], foreign: [], duplicates: 0 });
 
@@ -156,9 +157,9 @@ test("records that are dropped are the oldest of the sink that is down, and are 
   await push(it.redis.client, 0, COUNT);
   await sluice.drained(it.redis, ["up"]);
   await pays(sluice, "dropping");
-  await until(async () => (await backlog(sluice)) < LIMIT, "room in Redis");
+  await until(async () => (await backlog(sluice)) < LIMIT, "room in Redis", PATIENCE_S);
   it.mend();
-  await sluice.drained(it.redis, ["up", "down"], { seconds: 90 });
+  await sluice.drained(it.redis, ["up", "down"], { seconds: PATIENCE_S });
   await sluice.says((now) => now?.sinks.down?.backlog === "ok", "that all is well");
   const dropped = await value(sluice, 'sluice_sink_dropped_records_total{sink="down"}');
   expect(dropped).toBeGreaterThan(0);
@@ -188,7 +189,7 @@ test("a spool on a full disk: all is kept in Redis and /readyz says so; when the
   await sluice.says((now) => now?.alarms.some((alarm) => /disk is full/.test(alarm)) === true, "that the disk is full");
   spawnSync("mount", ["-o", "remount,size=64m", small]);
   await pays(sluice, "spooling");
-  await until(async () => (await backlog(sluice)) < LIMIT, "room in Redis");
+  await until(async () => (await backlog(sluice)) < LIMIT, "room in Redis", PATIENCE_S);
   it.mend();
   await settled(it, sluice);
   for (const sink of ["up", "down"]) {
@@ -279,7 +280,7 @@ test("the limit on a Cluster is one for all its nodes: the lists of each are spo
   for (const [i, list] of lists.entries()) await push(cluster.client, i * share, (i + 1) * share, list);
   await sluice.drained(cluster, ["up"], { lists });
   await pays(sluice, "spooling");
-  await until(async () => (await backlog(sluice)) < LIMIT, "room in Redis");
+  await until(async () => (await backlog(sluice)) < LIMIT, "room in Redis", PATIENCE_S);
   it.mend();
   await settled(it, sluice, lists);
   expect((await sluice.terminate()).code).toBe(0);

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { arrivals, numbersIn, owners, push } from "../support/gateway.ts";
 import { startProxy } from "../support/proxy.ts";
 import { until } from "../support/pump.ts";
-import { freePort, type TestRedis } from "../support/redis.ts";
+import { freePort, NO_SERVER, type TestRedis } from "../support/redis.ts";
 import { useFolder, useRedis, useSluice, useSluiceWith } from "../support/sluice.ts";
 
 const COUNT = 20_000;
@@ -97,8 +97,7 @@ test("started while Redis is absent: it stays up, says so, and is ready when Red
 });
 
 test("SIGTERM while Redis is absent: it ends with 0 at once", async () => {
-  const port = await freePort();
-  const sluice = await useSluice({ redis: { host: "127.0.0.1", port }, csv: { csv: useFolder() }, stopMs: STOP_MS });
+  const sluice = await useSluice({ redis: NO_SERVER, csv: { csv: useFolder() }, stopMs: STOP_MS });
   await sluice.unready(/./);
   const { code, ms } = await sluice.terminate();
   expect(code).toBe(0);

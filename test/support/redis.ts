@@ -170,6 +170,9 @@ async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
 }
 
+/** Where no server is, whatever other tests start meanwhile: a free port may be one of theirs by then. */
+export const NO_SERVER = { host: "127.0.0.1", port: 1 };
+
 export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, "127.0.0.1");

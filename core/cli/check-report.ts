@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import type { Problem } from "../config/problem.ts";
-import { plain } from "./format.ts";
+import { plain, plural } from "./format.ts";
 
 /** A problem of the configuration, or one that trying it has shown. */
 export type Finding = Omit<Problem, "code"> & { code: string };
@@ -64,7 +64,7 @@ const MARKS: { readonly [outcome in Tried["outcome"]]: () => string } = {
 function conclusion({ ok, starts, source, sinks, findings }: Report): string {
   const count = (severity: Finding["severity"], word: string) => {
     const n = findings.filter((one) => one.severity === severity).length;
-    return `${n} ${word}${n === 1 ? "" : "s"}`;
+    return `${n} ${plural(n, word)}`;
   };
   const sum = `${plain(source)}: ${count("error", "error")}, ${count("warning", "warning")}.`;
   if (!starts) return `${sum} The pump would not start.`;

@@ -3,7 +3,7 @@ import { stopsTheStart } from "../config/problem.ts";
 import { maskSecrets } from "../logging/clean.ts";
 import { readConfiguration } from "./configuration.ts";
 import { EXIT } from "./errors.ts";
-import { formatTable, plain } from "./format.ts";
+import { formatTable, plain, plural } from "./format.ts";
 
 export interface ConfigPrintOptions {
   conf?: string;
@@ -24,8 +24,8 @@ export async function configPrint(options: ConfigPrintOptions): Promise<number> 
   const shown = settings.map((setting) => ({ ...setting, value: shownValue(setting, hidden) }));
   if (options.json) process.stdout.write(`${JSON.stringify({ file, demo, settings: shown }, null, 2)}\n`);
   else process.stdout.write(`${table(shown).join("\n")}\n`);
-  if (problems.length > 0)
-    process.stderr.write(`${problems.length === 1 ? "1 problem" : `${problems.length} problems`}: see sluice check\n`);
+  const { length } = problems;
+  if (length > 0) process.stderr.write(`${length} ${plural(length, "problem")}: see sluice check\n`);
   return stopsTheStart(problems) ? EXIT.failed : EXIT.ok;
 }
 

@@ -10,7 +10,7 @@ import { type Stopped, stopDaemon } from "../daemon/stop.ts";
 import { configurationFile, readConfiguration } from "./configuration.ts";
 import type { DaemonStartOptions, DaemonStopOptions } from "./daemon.ts";
 import { DAEMON_EXIT, EXIT } from "./errors.ts";
-import { formatDuration, plain } from "./format.ts";
+import { formatDuration, plain, withFullStop } from "./format.ts";
 import { type Which, whichPump } from "./instance.ts";
 import { say } from "./plugin-folder.ts";
 import { start as startHere } from "./start.ts";
@@ -80,7 +80,7 @@ async function begin({ config }: Loaded, options: DaemonStartOptions): Promise<n
   const who = `Sluice runs on ${which.name} as process ${launched.pid}`;
   if (launched.ready) say(`${who}; its log is ${log.file}`);
   else {
-    say(`${who}, and is not ready after ${options.timeout} seconds: ${plain(launched.reason).replace(/\.?$/, ".")}`);
+    say(`${who}, and is not ready after ${options.timeout} seconds: ${withFullStop(plain(launched.reason))}`);
     say(`It goes on trying. Its log is ${log.file}`);
   }
   return launched.ready ? EXIT.ok : DAEMON_EXIT.notReady;

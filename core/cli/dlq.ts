@@ -3,7 +3,7 @@ import { CONTROL_ERROR_CODES, ControlError } from "../control/errors.ts";
 import type { Letter, LetterFilter, LetterSummary } from "../control/letters.ts";
 import type { InstanceOptions } from "./daemon.ts";
 import { CommandError, EXIT } from "./errors.ts";
-import { formatCount, formatTable, plain, plainJson } from "./format.ts";
+import { formatCount, formatTable, plain, plainJson, plural } from "./format.ts";
 import { whichPump } from "./instance.ts";
 import type { Parts } from "./parts.ts";
 import { say } from "./plugin-folder.ts";
@@ -152,5 +152,5 @@ function timeOf({ at }: Pick<Letter, "at">): string {
 }
 
 function lettersOf(n: number): string {
-  return n === 1 ? "1 letter" : `${formatCount(n)} letters`;
+  return `${formatCount(n)} ${plural(n, "letter")}`;
 }

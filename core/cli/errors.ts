@@ -1,5 +1,6 @@
 import { maskSecrets } from "../logging/clean.ts";
 import { describeError } from "../logging/describe-error.ts";
+import { withFullStop } from "./format.ts";
 
 /** What a command ends with. */
 export const EXIT = {
@@ -27,7 +28,7 @@ export class CommandError extends Error {
 /** What is said of a file has its place and what to do beside the sentence. */
 function withPlace(error: unknown, text: string): string {
   if (!(error instanceof Error && "place" in error && "mend" in error)) return text;
-  return `${error.place}: ${text.replace(/\.?$/, ".")} ${error.mend}`;
+  return `${error.place}: ${withFullStop(text)} ${error.mend}`;
 }
 
 /** One line for a person, without secrets; the stack only where it was asked for. */

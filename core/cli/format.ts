@@ -3,6 +3,16 @@ export function formatCount(n: number): string {
   return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** "1 chunk", "2 chunks": the word for so many. */
+export function plural(n: number, word: string): string {
+  return n === 1 ? word : `${word}s`;
+}
+
+/** With a full stop at its end, and one only. */
+export function withFullStop(text: string): string {
+  return text.replace(/\.?$/, ".");
+}
+
 /** 850 ms, 4.2 s, 3 min 20 s, 2 h 5 min */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -13,7 +13,7 @@ import {
 import { sentencesOf } from "../plugins/permissions.ts";
 import { installedIn, pruneBundles } from "../plugins/store.ts";
 import { EXIT } from "./errors.ts";
-import { plain } from "./format.ts";
+import { plain, plural } from "./format.ts";
 import type { PluginOptions } from "./plugin.ts";
 import { builtInLock, pluginFolder, say } from "./plugin-folder.ts";
 
@@ -50,8 +50,7 @@ export async function installAll({ frozen = false, ...options }: PluginOptions):
   for (const { name, done } of installed) say(`${name}: ${done}`);
   if (installed.length === 0) say(`No plugin is locked in ${folder}.`);
   const unused = pruneBundles(folder).length;
-  if (unused > 0)
-    say(`Deleted, since no entry of the lock names them: ${unused} ${unused === 1 ? "bundle" : "bundles"}.`);
+  if (unused > 0) say(`Deleted, since no entry of the lock names them: ${unused} ${plural(unused, "bundle")}.`);
   return EXIT.ok;
 }
 

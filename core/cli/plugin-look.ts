@@ -6,7 +6,7 @@ import type { LockedPlugin, LockedType } from "../plugins/lock.ts";
 import { sentencesOf } from "../plugins/permissions.ts";
 import { installedIn, unlockIn } from "../plugins/store.ts";
 import { EXIT } from "./errors.ts";
-import { formatTable, plain } from "./format.ts";
+import { formatTable, plain, plural } from "./format.ts";
 import type { PluginOptions } from "./plugin.ts";
 import { builtInLock, pluginFolder, say } from "./plugin-folder.ts";
 
@@ -78,7 +78,7 @@ export function verify(options: PluginOptions): number {
   for (const { plugin, fault } of findings) say(`${plugin}: ${fault}`);
   if (findings.length > 0) return EXIT.failed;
   const { length } = installedIn(folder).plugins;
-  say(`${length} ${length === 1 ? "plugin" : "plugins"} in ${folder}: every file is as it was locked.`);
+  say(`${length} ${plural(length, "plugin")} in ${folder}: every file is as it was locked.`);
   return EXIT.ok;
 }
 

@@ -5,6 +5,7 @@ import type { Reloaded } from "../control/control.ts";
 import { CONTROL_ERROR_CODES, ControlError } from "../control/errors.ts";
 import { describeError, type Logger } from "../logging/index.ts";
 import { reportProblems, secretsOf } from "./configuration.ts";
+import { plural } from "./format.ts";
 import type { Running } from "./run.ts";
 
 /** What a reading gives that a reload looks at. */
@@ -68,5 +69,5 @@ async function reload({ read, running, taken, logger }: ReloadParts): Promise<Re
 function summary({ started, stopped, replaced, unchanged }: Reloaded): string {
   const changes = Object.entries({ started, stopped, replaced }).filter(([, names]) => names.length > 0);
   const parts = changes.map(([what, names]) => `${names.join(", ")} ${what}`);
-  return [...parts, `${unchanged.length} ${unchanged.length === 1 ? "sink" : "sinks"} unchanged`].join(", ");
+  return [...parts, `${unchanged.length} ${plural(unchanged.length, "sink")} unchanged`].join(", ");
 }

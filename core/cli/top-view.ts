@@ -4,7 +4,16 @@ import type { LetterSummary } from "../control/letters.ts";
 import { deliveryTimes } from "../control/percentiles.ts";
 import type { SinkStatus, Status } from "../supervisor/status.ts";
 import { deliveredWell } from "./deliver.ts";
-import { type Column, formatBytes, formatCount, formatDuration, formatMs, formatTable, plain } from "./format.ts";
+import {
+  type Column,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatMs,
+  formatTable,
+  plain,
+  plural,
+} from "./format.ts";
 import { rateOf, type Span } from "./rates.ts";
 import { chosenAt, type Sort, sorted, type TopState } from "./top-state.ts";
 
@@ -199,7 +208,7 @@ function sinkBody({ span, state, letters }: TopView): Line[] {
     ],
     [
       "behind",
-      `${formatCount(sink.lag.records)} records in ${formatCount(sink.lag.chunks)} ${sink.lag.chunks === 1 ? "chunk" : "chunks"}, the oldest ${formatDuration(sink.lag.oldestMs)}; ` +
+      `${formatCount(sink.lag.records)} records in ${formatCount(sink.lag.chunks)} ${plural(sink.lag.chunks, "chunk")}, the oldest ${formatDuration(sink.lag.oldestMs)}; ` +
         `${formatCount(sink.held.records)} in hand`,
     ],
     [

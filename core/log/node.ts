@@ -170,13 +170,13 @@ export function openNode({ config, credentials, locate, intercept }: NodeOptions
 
   /** By hand: the client would write to the console where no password is needed. */
   const greet = async (mine: Redis, credential: Credential) => {
-    const answers = handshakeOf(credential, config.database).map(async ([command, ...args]) => {
-      await mine.call(command!, ...args).catch((error: Error) => {
+    const answers = handshakeOf(credential, config.database).map(([command, ...args]) =>
+      mine.call(command!, ...args).catch((error: Error) => {
         if (!NEEDS_NO_PASSWORD.test(error.message)) throw error;
-      });
-    });
-    const failed = (await Promise.allSettled(answers)).find(({ status }) => status === "rejected");
-    if (failed) throw (failed as PromiseRejectedResult).reason;
+      }),
+    );
+    // They come in order: the first that is refused says why.
+    await Promise.all(answers);
   };
 
   const named = (error: unknown): LogError => {

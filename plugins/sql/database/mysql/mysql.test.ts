@@ -67,28 +67,26 @@ test("rows of an older format, whose indexes take 767 bytes of a text", async ()
   await server.query("SET GLOBAL innodb_default_row_format = 'dynamic'");
 });
 
+/** Written by both sinks: what their tables have for it. */
+async function stored(path: string, parameters: string) {
+  expect(await write(sql, [{ ...record, path }], { parameters })).toEqual(NOTHING);
+  expect(await write(aggregate, [{ ...record, path }], { parameters })).toEqual(NOTHING);
+  return server.query(
+    "SELECT path FROM tyk_analytics UNION ALL SELECT counter_identifier FROM tyk_aggregated WHERE dimension = 'endpoints'",
+  );
+}
+
 test.each(["charset=utf8", "charset=utf8mb4&collation=utf8mb4_0900_ai_ci", "charset=latin1", "charset=utf8x"])(
   "%s: texts are what they were",
   async (parameters) => {
     const path = "/ü名😀";
-    expect(await write(sql, [{ ...record, path }], { parameters })).toEqual(NOTHING);
-    expect(await write(aggregate, [{ ...record, path }], { parameters })).toEqual(NOTHING);
-    const rows = await server.query(
-      "SELECT path FROM tyk_analytics UNION ALL SELECT counter_identifier FROM tyk_aggregated WHERE dimension = 'endpoints'",
-    );
-    expect(rows).toEqual([{ path }, { path }]);
+    expect(await stored(path, parameters)).toEqual([{ path }, { path }]);
   },
 );
 
 test("a sql_mode of the connection string in which backslashes are no escapes", async () => {
-  const parameters = "sql_mode=%27ANSI,NO_BACKSLASH_ESCAPES%27";
   const path = "/a\\b'), (\"\n";
-  expect(await write(sql, [{ ...record, path }], { parameters })).toEqual(NOTHING);
-  expect(await write(aggregate, [{ ...record, path }], { parameters })).toEqual(NOTHING);
-  const rows = await server.query(
-    "SELECT path FROM tyk_analytics UNION ALL SELECT counter_identifier FROM tyk_aggregated WHERE dimension = 'endpoints'",
-  );
-  expect(rows).toEqual([{ path }, { path }]);
+  expect(await stored(path, "sql_mode=%27ANSI,NO_BACKSLASH_ESCAPES%27")).toEqual([{ path }, { path }]);
 });
 
 test("times of all tables are in the zone of the connection string", async () => {
